@@ -1,0 +1,162 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import { HoldfastError, isErrno, messageOf, UsageError } from '../codec/errors.ts'
+
+/** 0 yes · 1 no (failed, rolled back) · 2 could not find out · 3 held · 124 timed out. */
+export type ExitCode = 0 | 1 | 2 | 3 | 124
+
+/** What a command gets: the parsed words, where to write, and when to stop. */
+export type Invocation = {
+  values: Record<string, string | boolean | (string | boolean)[] | undefined>
+  positionals: string[]
+  /** True with `-o json`: then stdout holds one JSON value and nothing else. */
+  json: boolean
+  /** Data: to stdout, with a line feed. With `-o json` objects are printed as JSON. */
+  print: (data: unknown) => void
+  /** Progress: to stderr, with a line feed. */
+  say: (line: string) => void
+  signal: AbortSignal
+}
+
+/** One command of `holdfast` or `holdfast-agent`; `words` are what a user types for it. */
+export type Command = {
+  /** Such as `['keys', 'new']`. */
+  words: string[]
+  /** Such as `root|release NAME`. */
+  args: string
+  summary: string
+  options?: ParseArgsOptionsConfig
+  /** A paragraph for --help on each option: name → text. */
+  optionHelp?: Record<string, string>
+  run: (invocation: Invocation) => Promise<ExitCode>
+}
+
+const common = {
+  output: { type: 'string', short: 'o' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+/**
+ * Runs the command that `argv` names and returns its exit code. Expected failures become one
+ * sentence on stderr with code and next step (with `-o json`: an object with `error` on stdout).
+ */
+export async function runCommand(
+  program: string,
+  commands: Command[],
+  argv: string[],
+): Promise<ExitCode> {
+  const json = wantsJson(argv)
+  const interrupt = new AbortController()
+  const stop = () => interrupt.abort()
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  try {
+    return await dispatch(program, commands, argv, json, interrupt.signal)
+  } catch (error) {
+    return fail(program, error, json)
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop)
+  }
+}
+
+async function dispatch(
+  program: string,
+  commands: Command[],
+  argv: string[],
+  json: boolean,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const command = findCommand(commands, argv)
+  if (command === undefined) {
+    if (argv.length === 0 || argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help') {
+      process.stdout.write(overview(program, commands))
+      return 0
+    }
+    throw new UsageError('usage', `Cannot run "${argv.join(' ')}": there is no such command`, {
+      next: `Run ${program} --help`,
+    })
+  }
+  const { values, positionals } = parseWords(program, command, argv.slice(command.words.length))
+  if (values.help === true) {
+    process.stdout.write(commandHelp(program, command))
+    return 0
+  }
+  if (values.output !== undefined && values.output !== 'json' && values.output !== 'text') {
+    throw new UsageError('usage', `Cannot write "-o ${values.output}": it is json or text`)
+  }
+  const print = (data: unknown) => {
+    process.stdout.write(`${json || typeof data !== 'string' ? JSON.stringify(data) : data}\n`)
+  }
+  const say = (line: string) => void process.stderr.write(`${line}\n`)
+  return await command.run({ values, positionals, json, print, say, signal })
+}
+
+function findCommand(commands: Command[], argv: string[]): Command | undefined {
+  return commands
+    .filter(command => command.words.every((word, index) => argv[index] === word))
+    .sort((a, b) => b.words.length - a.words.length)[0]
+}
+
+function parseWords(program: string, command: Command, words: string[]) {
+  try {
+    return parseArgs({
+      args: words,
+      options: { ...command.options, ...common },
+      allowPositionals: true,
+      strict: true,
+    }) as { values: Invocation['values']; positionals: string[] }
+  } catch (error) {
+    throw new UsageError('usage', `Cannot run "${command.words.join(' ')}": ${messageOf(error)}`, {
+      cause: error,
+      next: `Run ${program} ${command.words.join(' ')} --help`,
+    })
+  }
+}
+
+function wantsJson(argv: string[]): boolean {
+  return argv.some((word, index) => {
+    const joined = word === '-ojson' || word === '--output=json'
+    return joined || ((word === '-o' || word === '--output') && argv[index + 1] === 'json')
+  })
+}
+
+function fail(program: string, error: unknown, json: boolean): ExitCode {
+  const known = asKnown(error)
+  if (json) {
+    const { code, message, next } = known
+    process.stdout.write(`${JSON.stringify({ error: { code, message, next } })}\n`)
+  }
+  process.stderr.write(`${program}: ${known.message} [${known.code}]\n  ${known.next}\n`)
+  if (known.code === 'internal' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  return known.kind === 'rejected' || known.kind === 'host' ? 1 : 2
+}
+
+/** What the system itself refuses has a code too; anything else is a fault of ours. */
+function asKnown(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error
+  const message = messageOf(error)
+  const path = (error as NodeJS.ErrnoException).path ?? ''
+  if (isErrno(error, 'ENOSPC'))
+    return new UsageError('no-space', `Cannot write "${path}": no space is left`)
+  if (isErrno(error, 'EACCES') || isErrno(error, 'EPERM'))
+    return new UsageError('denied', `Cannot use "${path}": ${message}`)
+  if (isErrno(error, 'ENOENT'))
+    return new UsageError('missing', `Cannot open "${path}": it does not exist`)
+  return new UsageError('internal', `Cannot go on: ${message}`, { cause: error })
+}
+
+function overview(program: string, commands: Command[]): string {
+  const lines = commands.map(command => {
+    const usage = `${program} ${command.words.join(' ')} ${command.args}`.trimEnd()
+    return `  ${usage.padEnd(52)} ${command.summary}`
+  })
+  return `Usage:\n${lines.join('\n')}\n\nEvery command takes -o json and --help.\n`
+}
+
+function commandHelp(program: string, command: Command): string {
+  const usage = `Usage: ${program} ${command.words.join(' ')} ${command.args}`.trimEnd()
+  const options = Object.entries(command.options ?? {}).map(([name, option]) => {
+    const value = option.type === 'string' ? '=VALUE' : ''
+    return `  ${`--${name}${value}`.padEnd(28)} ${command.optionHelp?.[name] ?? ''}`.trimEnd()
+  })
+  const tail = '  -o, --output=json|text       How data is printed'
+  return `${usage}\n\n${command.summary}\n\nOptions:\n${[...options, tail].join('\n')}\n`
+}
