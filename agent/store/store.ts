@@ -9,6 +9,8 @@ export interface Store {
   /** Whether the path is registered as valid. */
   has(path: StorePath): boolean
   query(path: StorePath): PathInfo | undefined
+  /** Every valid path, sorted. */
+  paths(): StorePath[]
   /** The path and all it references, references first. Fails with `missing-path` when one is not valid. */
   closure(path: StorePath): PathInfo[]
   /** Registers all in one durable transaction; the files are already in place and flushed. */

@@ -1,0 +1,72 @@
+/**
+ * Everything that will be a store path is first made in a staging directory on the same file
+ * system, and enters the store by one rename. What lies in staging or in the store without being
+ * registered is trusted by nobody.
+ */
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { isErrno } from '../codec/errors.ts'
+import { STORE_DIR } from '../codec/store-path.ts'
+
+/** The name starts with a dot, which no store path does. */
+export function stagingDirectory(root: string): string {
+  return join(root, STORE_DIR, '.holdfast-staging')
+}
+
+export function makeStaging(root: string, name: string): string {
+  const path = join(stagingDirectory(root), name)
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  return path
+}
+
+/** Removes a tree, also one whose directories are read-only as in the store. */
+export function removeTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch (error) {
+    if (!isErrno(error, 'EACCES') && !isErrno(error, 'EPERM')) throw error
+    makeWritable(path)
+    rmSync(path, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Moves a finished tree to its place. What lies there unregistered, left by a power cut or by
+ * somebody else, is moved aside into `trash` first: nothing relied on it.
+ */
+export function moveIntoPlace(staged: string, final: string, trash: string): void {
+  if (lstatSync(final, { throwIfNoEntry: false }) !== undefined) {
+    const aside = join(trash, `replaced-${process.pid}-${process.hrtime.bigint()}`)
+    renameTree(final, aside)
+    renameTree(staged, final)
+    removeTree(aside)
+  } else {
+    renameTree(staged, final)
+  }
+}
+
+/** A directory without its write bit is moved by root only; its owner lends it the bit meanwhile. */
+function renameTree(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (!isErrno(error, 'EACCES') || !lstatSync(from).isDirectory()) throw error
+    chmodSync(from, 0o755)
+    renameSync(from, to)
+    chmodSync(to, 0o555)
+  }
+}
+
+function makeWritable(path: string): void {
+  if (!existsSync(path) || !lstatSync(path).isDirectory()) return
+  chmodSync(path, 0o700)
+  for (const name of readdirSync(path)) makeWritable(join(path, name))
+}

@@ -1,0 +1,57 @@
+/** What a tree in a store looks like: files 0444 or 0555, directories 0555, every time 1. */
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  type Stats,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs'
+import { UsageError } from '../codec/errors.ts'
+
+/** Seconds since 1970; Nix's choice, as some programs take 0 for "no time". */
+export const STORE_MTIME = 1
+
+/**
+ * Copies a tree as Nix would keep it. Names and link targets are bytes, and stay so; hard links
+ * become files of their own. Fails with `unpackable` on devices, sockets and pipes.
+ */
+export function copyCanonically(source: Buffer, target: Buffer): void {
+  const stat = lstatSync(source)
+  if (stat.isSymbolicLink()) {
+    symlinkSync(readlinkSync(source, 'buffer'), target)
+    lutimesSync(target, STORE_MTIME, STORE_MTIME)
+  } else if (stat.isFile()) {
+    copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+    // Only the owner's bit counts, as in Nix.
+    chmodSync(target, (stat.mode & 0o100) === 0 ? 0o444 : 0o555)
+    utimesSync(target, STORE_MTIME, STORE_MTIME)
+  } else if (stat.isDirectory()) {
+    mkdirSync(target, 0o700)
+    for (const name of readdirSync(source, 'buffer')) {
+      copyCanonically(child(source, name), child(target, name))
+    }
+    chmodSync(target, 0o555)
+    utimesSync(target, STORE_MTIME, STORE_MTIME)
+  } else {
+    throw new UsageError(
+      'unpackable',
+      `Cannot pack "${source.toString()}": it is a ${kindOf(stat)}, which a store cannot hold`,
+    )
+  }
+}
+
+function child(directory: Buffer, name: Buffer): Buffer {
+  return Buffer.concat([directory, Buffer.from('/'), name])
+}
+
+function kindOf(stat: Stats): string {
+  if (stat.isSocket()) return 'socket'
+  if (stat.isFIFO()) return 'pipe'
+  return 'device'
+}
