@@ -67,8 +67,11 @@ function refused(what: string, is: string): RejectedError {
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/y
-const SPACE = /[ \t\n\r]*/y
-const words: Record<string, null | boolean> = { true: true, false: false, null: null }
+const words = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+] as const
 
 class Parser {
   readonly #text: string
@@ -90,69 +93,80 @@ class Parser {
   }
 
   #value(): JsonValue {
-    const first = this.#text[this.#at]
-    if (first === '{') return this.#nested(() => this.#object())
-    if (first === '[') return this.#nested(() => this.#array())
-    if (first === '"') return this.#string()
-    if (first === '-' || (first !== undefined && first >= '0' && first <= '9'))
-      return this.#number()
-    for (const [word, value] of Object.entries(words)) {
+    const first = this.#text.charCodeAt(this.#at)
+    if (first === 0x22) return this.#string()
+    if (first === 0x7b) return this.#object()
+    if (first === 0x5b) return this.#array()
+    if (first === 0x2d || (first >= 0x30 && first <= 0x39)) return this.#number()
+    for (const [word, value] of words) {
       if (!this.#text.startsWith(word, this.#at)) continue
       this.#at += word.length
       return value
     }
-    throw this.#error(first === undefined ? 'it ends too early' : 'a value is expected')
-  }
-
-  #nested<T>(read: () => T): T {
-    if (this.#depth >= JSON_DEPTH_MAX) {
-      throw this.#error(`it nests deeper than ${JSON_DEPTH_MAX} levels`)
-    }
-    this.#depth += 1
-    this.#at += 1
-    const value = read()
-    this.#depth -= 1
-    return value
+    throw this.#error(Number.isNaN(first) ? 'it ends too early' : 'a value is expected')
   }
 
   #object(): JsonObject {
     const object: JsonObject = Object.create(null)
-    this.#items('}', () => {
-      if (this.#text[this.#at] !== '"') throw this.#error('a key in double quotes is expected')
+    let more = this.#open(0x7d)
+    while (more) {
       const start = this.#at
-      const key = this.#string()
+      const key = this.#key()
       if (key in object) throw this.#error(`the key ${shown(key)} is there twice`, start)
-      this.#space()
-      if (this.#text[this.#at] !== ':') throw this.#error('":" is expected after a key')
-      this.#at += 1
-      this.#space()
       object[key] = this.#value()
-    })
+      more = this.#next(0x7d)
+    }
     return object
   }
 
   #array(): JsonValue[] {
     const array: JsonValue[] = []
-    this.#items(']', () => array.push(this.#value()))
+    let more = this.#open(0x5d)
+    while (more) {
+      array.push(this.#value())
+      more = this.#next(0x5d)
+    }
     return array
   }
 
-  /** What stands between commas, up to and with `close`. */
-  #items(close: string, readItem: () => void): void {
+  /** Enters an array or object; whether it has items. */
+  #open(close: number): boolean {
+    if (this.#depth >= JSON_DEPTH_MAX) {
+      throw this.#error(`it nests deeper than ${JSON_DEPTH_MAX} levels`)
+    }
+    this.#at += 1
     this.#space()
-    if (this.#text[this.#at] === close) {
+    if (this.#text.charCodeAt(this.#at) === close) {
       this.#at += 1
-      return
+      return false
     }
-    for (;;) {
-      readItem()
-      this.#space()
-      const next = this.#text[this.#at]
-      if (next !== ',' && next !== close) throw this.#error(`"," or "${close}" is expected`)
-      this.#at += 1
-      if (next === close) return
-      this.#space()
+    this.#depth += 1
+    return true
+  }
+
+  /** Passes the comma or the end after an item; whether another follows. */
+  #next(close: number): boolean {
+    this.#space()
+    const code = this.#text.charCodeAt(this.#at)
+    if (code !== 0x2c && code !== close) {
+      throw this.#error(`"," or "${String.fromCharCode(close)}" is expected`)
     }
+    this.#at += 1
+    if (code === close) this.#depth -= 1
+    else this.#space()
+    return code !== close
+  }
+
+  #key(): string {
+    if (this.#text.charCodeAt(this.#at) !== 0x22) {
+      throw this.#error('a key in double quotes is expected')
+    }
+    const key = this.#string()
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) !== 0x3a) throw this.#error('":" is expected after a key')
+    this.#at += 1
+    this.#space()
+    return key
   }
 
   #string(): string {
@@ -187,6 +201,8 @@ class Parser {
   }
 
   #number(): number {
+    const short = this.#digit()
+    if (short !== undefined) return short
     NUMBER.lastIndex = this.#at
     const literal = NUMBER.exec(this.#text)?.[0] ?? ''
     const follows = this.#text[this.#at + literal.length] ?? ''
@@ -196,10 +212,21 @@ class Parser {
     return Number(literal)
   }
 
+  /** The commonest number, one digit, without a regular expression. */
+  #digit(): number | undefined {
+    const code = this.#text.charCodeAt(this.#at)
+    const next = this.#text[this.#at + 1]
+    if (code === 0x2d || (next !== ',' && next !== '}' && next !== ']')) return undefined
+    this.#at += 1
+    return code - 0x30
+  }
+
   #space(): void {
-    SPACE.lastIndex = this.#at
-    SPACE.exec(this.#text)
-    this.#at = SPACE.lastIndex
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at)
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
+      this.#at += 1
+    }
   }
 
   #error(is: string, at = this.#at): RejectedError {
