@@ -39,9 +39,18 @@ export const errorCodes = {
     meaning: 'A server could not be reached or did not answer in time',
     next: 'The next poll tries again; check the address and the network',
   },
-  program: { meaning: 'A program that was started failed', next: 'Read what it said in the message' },
-  network: { meaning: 'The network for hosts could not be made', next: 'Remove unused bridges and try again' },
-  'host-exists': { meaning: 'A host of that name exists already', next: 'Destroy it first, or choose another name' },
+  program: {
+    meaning: 'A program that was started failed',
+    next: 'Read what it said in the message',
+  },
+  network: {
+    meaning: 'The network for hosts could not be made',
+    next: 'Remove unused bridges and try again',
+  },
+  'host-exists': {
+    meaning: 'A host of that name exists already',
+    next: 'Destroy it first, or choose another name',
+  },
   'no-host': { meaning: 'There is no host of that name', next: 'Run holdfast get hosts' },
   boot: { meaning: 'A host did not start', next: 'Read its console log' },
   'missing-path': {
@@ -112,6 +121,115 @@ export const errorCodes = {
   'probe-file': {
     meaning: 'A file in the health directory of the system is not a probe',
     next: 'Correct the file and publish a new release',
+  },
+  'corrupt-state': {
+    meaning: 'A file of the state directory is not what was written there',
+    next: 'Restore it from a backup, or remove what the message names to start anew',
+  },
+  'state-busy': {
+    meaning: 'Another process uses the same state directory',
+    next: 'Stop the other process, or choose another directory with --state',
+  },
+  unauthorized: {
+    meaning: 'A request carries no credential that the controller knows',
+    next: 'Give the operator token with --token-file, or enrol the host again',
+  },
+  forbidden: {
+    meaning: 'The credential is known, and does not allow this',
+    next: 'Use the credential of the host or person that may',
+  },
+  replayed: {
+    meaning: 'A report has a counter that was already seen',
+    next: 'Nothing: the host sends its next report with a greater one',
+  },
+  'join-token': {
+    meaning: 'A join token is unknown, used up, expired or bound to another host',
+    next: 'Make a new one with holdfast token new HOST',
+  },
+  'already-enrolled': {
+    meaning: 'The host name is enrolled with another key',
+    next: 'Remove the old host with holdfast delete host, then enrol again',
+  },
+  'no-such-host': {
+    meaning: 'The controller knows no host of that name',
+    next: 'Look at holdfast get hosts',
+  },
+  'no-rollout': {
+    meaning: 'The controller knows no such rollout',
+    next: 'Publish a release, or wait for the first report of a host',
+  },
+  'no-such-resource': {
+    meaning: 'The controller has nothing at that address',
+    next: 'See docs/reference/http-api.md',
+  },
+  'too-large': { meaning: 'A request is larger than its limit', next: 'Send less at once' },
+  'too-many-requests': {
+    meaning: 'Too many requests failed, or too many are open',
+    next: 'Wait a minute and try again',
+  },
+  quorum: {
+    meaning: 'A document lacks enough valid signatures by distinct keys of its role',
+    next: 'Sign it with the keys that the root names, then publish again',
+  },
+  threshold: {
+    meaning: 'A role in the root has an impossible threshold, or names a key twice',
+    next: 'Make a root whose thresholds are 1 to the number of its keys',
+  },
+  version: {
+    meaning: 'A version or epoch is not a whole number that counts',
+    next: 'Publish with the next version',
+  },
+  rollback: {
+    meaning: 'A document is older than one this host already trusts',
+    next: 'Publish a newer version that points at the older system',
+  },
+  equivocation: {
+    meaning: 'Two different documents carry the same version',
+    next: 'Publish a newer version, and find out who signed the other document',
+  },
+  expired: {
+    meaning: 'A root or release has expired, so nothing new is installed',
+    next: 'Publish a release or root with a later expiry, and check the clock of the host',
+  },
+  'no-target': {
+    meaning: 'The release names no system for this host, or a host with an impossible name',
+    next: 'Add the host to the release',
+  },
+  'other-fleet': {
+    meaning: 'A document belongs to another fleet or channel',
+    next: 'Check the sources in the seed and the project file',
+  },
+  pin: {
+    meaning: 'The first root is not the one that the seed pins',
+    next: 'Check that seed and source belong to the same fleet',
+  },
+  'root-version': {
+    meaning: 'A root does not follow the one before it by exactly one',
+    next: 'Publish every version of the root, in order',
+  },
+  requires: {
+    meaning: 'A document needs a feature that this version does not have',
+    next: 'Update Holdfast there first',
+  },
+  key: {
+    meaning: 'A key is malformed, weak, or of a kind that is not supported',
+    next: 'Make an Ed25519 key: holdfast keys new, or ssh-keygen -t ed25519',
+  },
+  'key-encrypted': {
+    meaning: 'A private key has a passphrase',
+    next: 'Sign with ssh-keygen -Y sign, which asks for it',
+  },
+  signature: {
+    meaning: 'A signature file holds no signature that counts',
+    next: 'Sign the same bytes again with a key and namespace of the role',
+  },
+  exists: {
+    meaning: 'Something that must not be overwritten is already there',
+    next: 'Choose another name, or remove it first',
+  },
+  floor: {
+    meaning: 'What this host knows of the newest release is damaged in every copy',
+    next: 'Restore the state directory, or create the host again',
   },
 } as const satisfies Record<string, { meaning: string; next: string }>
 
