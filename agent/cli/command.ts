@@ -49,7 +49,7 @@ export async function runCommand(
   const stop = () => interrupt.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
   try {
-    return await dispatch(program, commands, argv, json, interrupt.signal)
+    return await dispatch({ program, commands, argv }, json, interrupt.signal)
   } catch (error) {
     return fail(program, error, json)
   } finally {
@@ -58,9 +58,7 @@ export async function runCommand(
 }
 
 async function dispatch(
-  program: string,
-  commands: Command[],
-  argv: string[],
+  { program, commands, argv }: { program: string; commands: Command[]; argv: string[] },
   json: boolean,
   signal: AbortSignal,
 ): Promise<ExitCode> {
