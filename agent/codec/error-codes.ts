@@ -231,6 +231,66 @@ export const errorCodes = {
     meaning: 'What this host knows of the newest release is damaged in every copy',
     next: 'Restore the state directory, or create the host again',
   },
+  http: {
+    meaning: 'A server answered something other than the document that was asked for',
+    next: 'The next poll tries again; check the address and the server',
+  },
+  git: {
+    meaning: 'A git repository could not be read',
+    next: 'The next poll tries again; check the repository and the access to it',
+  },
+  'no-branch': {
+    meaning: 'The git branch does not exist',
+    next: 'Publish to it, or correct the name of the branch',
+  },
+  'no-release': {
+    meaning: 'The source holds no release of the channel',
+    next: 'Publish one, or correct the name of the channel',
+  },
+  'source-tree': {
+    meaning: 'What lies at a source is not a release tree of plain files',
+    next: 'Remove what the message names and publish again',
+  },
+  oversized: {
+    meaning: 'What a source offers is larger than its limit',
+    next: 'Make it smaller: the limits are in docs/reference/formats.md',
+  },
+  torn: {
+    meaning: 'A document changed while it was read',
+    next: 'The next poll reads it again',
+  },
+  'no-project': {
+    meaning: 'There is no holdfast.json here or above',
+    next: 'Run it in the project, or name the file with --project=FILE',
+  },
+  'no-change': {
+    meaning: 'Publishing would change nothing',
+    next: 'Name a host and the system it shall run',
+  },
+  'unknown-host': {
+    meaning: 'The release has no host of that name',
+    next: 'Check the name, or publish with HOST=SYSTEM to add the host',
+  },
+  'key-role': {
+    meaning: 'A key may not sign releases, or too few that may were used',
+    next: 'Name keys of the release role in holdfast.json, or give more signatures with --signature',
+  },
+  push: {
+    meaning: 'The git server did not take the new commit',
+    next: 'Check the access to the branch, then publish again: no host saw a change',
+  },
+  layout: {
+    meaning: 'A system lacks the layout that Holdfast boots and switches, or it is wrong',
+    next: 'Build the system again with holdfast build and publish it',
+  },
+  'root-link': {
+    meaning: 'Files of their own stand where the root must point into the store',
+    next: 'Move what the message names out of the way',
+  },
+  'pre-init': {
+    meaning: 'A step that makes the root out of the store failed; the others were done',
+    next: 'Correct what the messages name, then run it again: it is safe to repeat',
+  },
 } as const satisfies Record<string, { meaning: string; next: string }>
 
 /** A stable error code, one key of {@link errorCodes}. */
