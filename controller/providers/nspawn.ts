@@ -1,27 +1,14 @@
 /**
  * Hosts as systemd-nspawn containers, each booted from a directory that holds nothing but a store
  * (and the `usr` link that nspawn demands), with its seed as a systemd credential and a network
- * namespace of its own. All that belongs to a host lies in `<directory>/<name>/`.
+ * namespace of its own.
  */
 import { spawn } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, lstatSync, openSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import type { StorePath } from '../../agent/codec/documents.ts'
 import { HostError, UsageError } from '../../agent/codec/errors.ts'
 import { encodeSeed } from '../../agent/codec/seed.ts'
-import { syncDirectory, writeDurably } from '../../agent/files/durable.ts'
 import { writeImageDirectory } from '../../installer/image-directory.ts'
 import {
   firstProcess,
@@ -31,6 +18,17 @@ import {
   signalHost,
 } from './host-cgroup.ts'
 import {
+  type HostRecord,
+  hostExists,
+  hostFolder,
+  hostNames,
+  lastLine,
+  makeHost,
+  readHost,
+  removeHost,
+  requireNewHost,
+} from './host-folders.ts'
+import {
   ensureHostNamespace,
   ensureNetwork,
   networkName,
@@ -39,10 +37,7 @@ import {
 import type { HostSpec, ProvidedHost, Provider } from './provider.ts'
 import { runProgram } from './run-program.ts'
 
-/** What `host.json` remembers of a host. */
-type Record = { name: string; system: StorePath; address: string }
-
-const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+/** Addresses .2 to .254 of the subnet. */
 const HOSTS_MAX = 253
 const START_MS_MAX = 15_000
 
@@ -61,43 +56,34 @@ class NspawnProvider implements Provider {
 
   async create({ name, system, store, seed }: HostSpec): Promise<ProvidedHost> {
     requireRoot(`create host "${name}"`)
-    this.#requireNew(name)
+    requireNewHost(this.#directory, name)
     const { subnet } = await ensureNetwork(this.#directory)
-    const address = `${subnet}.${this.#freeNumber()}`
-    // Made beside its place and renamed, so that a host is there whole or not at all.
-    const making = join(this.#directory, `.${name}.new`)
-    rmSync(making, { recursive: true, force: true })
-    mkdirSync(making, { recursive: true, mode: 0o700 })
-    try {
-      await writeImageDirectory({ store, system, directory: join(making, 'root') })
-      writeFileSync(join(making, 'seed.json'), encodeSeed(seed), { mode: 0o600 })
-      writeDurably(join(making, 'host.json'), `${JSON.stringify({ name, system, address })}\n`)
-      renameSync(making, this.#folder(name))
-    } catch (error) {
-      rmSync(making, { recursive: true, force: true })
-      throw error
-    }
-    syncDirectory(this.#directory)
-    return this.#describe(this.#record(name))
+    const record = { name, system, address: `${subnet}.${this.#freeNumber()}` }
+    await makeHost(this.#directory, record, async making => {
+      await writeImageDirectory({ store, system, directory: making.root })
+      writeFileSync(making.seed, encodeSeed(seed), { mode: 0o600 })
+    })
+    return this.#describe(record)
   }
 
   async start(name: string): Promise<void> {
     requireRoot(`start host "${name}"`)
-    const record = this.#record(name)
-    if (isHostRunning(this.#group(name))) return
-    await killHostCgroup(this.#group(name)) // Only removes what an earlier run left.
+    const { address, ...record } = readHost(this.#directory, name)
+    const group = this.#group(name)
+    if (isHostRunning(group)) return
+    await killHostCgroup(group) // Only removes what an earlier run left.
     const network = await ensureNetwork(this.#directory)
-    await ensureHostNamespace(network, { namespace: this.#group(name), address: record.address })
-    await this.#spawn(record)
+    await ensureHostNamespace(network, { namespace: group, address })
+    await this.#spawn({ address, ...record })
   }
 
   async cutPower(name: string): Promise<void> {
-    this.#record(name)
+    readHost(this.#directory, name)
     await killHostCgroup(this.#group(name))
   }
 
   async stop(name: string, deadlineSeconds: number): Promise<void> {
-    this.#record(name)
+    readHost(this.#directory, name)
     // nspawn answers SIGTERM by asking the first process inside to power off.
     signalHost(this.#group(name), 'systemd-nspawn', 'SIGTERM')
     for (let waited = 0; waited < deadlineSeconds * 10; waited++) {
@@ -108,39 +94,41 @@ class NspawnProvider implements Provider {
   }
 
   async execute(name: string, words: string[]): Promise<string> {
-    this.#record(name)
+    readHost(this.#directory, name)
     const first = firstProcess(join(this.#group(name), 'payload/init.scope'))
     if (first === undefined) {
       throw new HostError('boot', `Cannot run "${words.join(' ')}" in host "${name}": it is off`, {
         next: `Run holdfast start host ${name}`,
       })
     }
-    const path = 'PATH=/run/current-system/sw/bin:/usr/sbin:/usr/bin'
+    const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
     const enter = ['--target', String(first), '--all', '--', '/usr/bin/env', '-i', path, ...words]
     return await runProgram('nsenter', enter, { anyExit: true })
   }
 
   async read(name: string): Promise<ProvidedHost | undefined> {
-    return this.#exists(name) ? this.#describe(this.#record(name)) : undefined
+    if (!hostExists(this.#directory, name)) return undefined
+    return this.#describe(readHost(this.#directory, name))
   }
 
   async list(): Promise<ProvidedHost[]> {
-    return this.#names().map(name => this.#describe(this.#record(name)))
+    return hostNames(this.#directory).map(name => this.#describe(readHost(this.#directory, name)))
   }
 
   async destroy(name: string): Promise<void> {
     requireRoot(`destroy host "${name}"`)
-    this.#record(name)
+    readHost(this.#directory, name)
     await killHostCgroup(this.#group(name))
     await removeHostNamespace(this.#group(name))
-    rmSync(this.#folder(name), { recursive: true, force: true })
+    removeHost(this.#directory, name)
   }
 
-  async #spawn(record: Record): Promise<void> {
-    const log = join(this.#folder(record.name), 'console.log')
+  async #spawn(record: HostRecord): Promise<void> {
+    const { log } = hostFolder(this.#directory, record.name)
+    const group = this.#group(record.name)
     const output = openSync(log, 'a', 0o600)
     // The shell enters the host's control group and then becomes nspawn.
-    const enter = makeHostCgroup(this.#group(record.name)).map(file => `echo $$ > ${file}`)
+    const enter = makeHostCgroup(group).map(file => `echo $$ > ${file}`)
     const script = [...enter, 'exec systemd-nspawn "$@"'].join(' && ')
     const child = spawn('sh', ['-c', script, 'sh', ...this.#nspawnWords(record)], {
       detached: true,
@@ -150,17 +138,17 @@ class NspawnProvider implements Provider {
     child.unref()
     for (let waited = 0; waited < START_MS_MAX; waited += 50) {
       if (child.exitCode !== null) break
-      if (isHostRunning(join(this.#group(record.name), 'payload'))) return
+      if (isHostRunning(join(group, 'payload'))) return
       await setTimeout(50)
     }
-    await killHostCgroup(this.#group(record.name))
+    await killHostCgroup(group)
     throw new HostError('boot', `Cannot start host "${record.name}": ${lastLine(log)}`, {
       next: `Read ${log}`,
     })
   }
 
-  #nspawnWords({ name, system }: Record): string[] {
-    const root = join(this.#folder(name), 'root')
+  #nspawnWords({ name, system }: HostRecord): string[] {
+    const { root, seed } = hostFolder(this.#directory, name)
     return [
       '--quiet',
       '--register=no',
@@ -173,59 +161,26 @@ class NspawnProvider implements Provider {
       `--directory=${root}`,
       `--machine=${name}`,
       `--network-namespace-path=/run/netns/${this.#group(name)}`,
-      `--load-credential=holdfast.seed:${join(this.#folder(name), 'seed.json')}`,
+      `--load-credential=holdfast.seed:${seed}`,
       committedInit(root) ?? `${system}/init`,
     ]
   }
 
-  #describe({ name, address }: Record): ProvidedHost {
-    const root = join(this.#folder(name), 'root')
+  #describe({ name, address }: HostRecord): ProvidedHost {
+    const { root } = hostFolder(this.#directory, name)
     return { name, provider: this.name, address, root, running: isHostRunning(this.#group(name)) }
   }
 
-  #record(name: string): Record {
-    if (!this.#exists(name)) {
-      throw new UsageError('no-host', `Cannot find host "${name}": the nspawn provider has none`)
-    }
-    return JSON.parse(readFileSync(join(this.#folder(name), 'host.json'), 'utf8')) as Record
-  }
-
-  #requireNew(name: string): void {
-    if (!NAME.test(name)) {
-      const what = 'a name has lower-case letters, digits and hyphens, at most 63'
-      throw new UsageError('usage', `Cannot create host "${name}": ${what}`)
-    }
-    if (this.#exists(name)) {
-      throw new UsageError('host-exists', `Cannot create host "${name}": it exists`, {
-        next: `Run holdfast destroy host ${name} first`,
-      })
-    }
-  }
-
   #freeNumber(): number {
-    const taken = new Set(
-      this.#names().map(name => Number(this.#record(name).address.split('.')[3])),
+    const addresses = hostNames(this.#directory).map(
+      name => readHost(this.#directory, name).address,
     )
+    const taken = new Set(addresses.map(address => Number(address.split('.')[3])))
     for (let number = 2; number < HOSTS_MAX + 2; number++) if (!taken.has(number)) return number
     throw new HostError('network', `Cannot create a host: all ${HOSTS_MAX} addresses are taken`)
   }
 
-  #names(): string[] {
-    if (!existsSync(this.#directory)) return []
-    return readdirSync(this.#directory)
-      .filter(name => NAME.test(name) && this.#exists(name))
-      .sort()
-  }
-
-  #exists(name: string): boolean {
-    return NAME.test(name) && existsSync(join(this.#folder(name), 'host.json'))
-  }
-
-  #folder(name: string): string {
-    return join(this.#directory, name)
-  }
-
-  /** The name of the host's control group and network namespace, unlike that of any other project. */
+  /** The host's control group and network namespace, named unlike those of any other project. */
   #group(name: string): string {
     return `${networkName(this.#directory)}-${name}`
   }
@@ -237,12 +192,7 @@ function committedInit(root: string): string | undefined {
   return lstatSync(join(root, profile), { throwIfNoEntry: false }) ? `${profile}/init` : undefined
 }
 
-function lastLine(log: string): string {
-  const text = readFileSync(log, 'utf8').trim()
-  return text === '' ? 'it ended without a word' : text.slice(text.lastIndexOf('\n') + 1)
-}
-
 function requireRoot(what: string): void {
-  if (process.getuid?.() !== 0)
-    throw new UsageError('not-root', `Cannot ${what}: nspawn needs root`)
+  if (process.getuid?.() === 0) return
+  throw new UsageError('not-root', `Cannot ${what}: nspawn needs root`)
 }
