@@ -291,6 +291,26 @@ export const errorCodes = {
     meaning: 'A step that makes the root out of the store failed; the others were done',
     next: 'Correct what the messages name, then run it again: it is safe to repeat',
   },
+  registration: {
+    meaning: 'The path registration of an image is malformed',
+    next: 'Make the image again',
+  },
+  narinfo: {
+    meaning: 'A narinfo is malformed, or of another path',
+    next: 'Publish the path again, or remove the mirror that serves it',
+  },
+  'cache-key': {
+    meaning: 'A key or signature of a binary cache is malformed',
+    next: 'Name a file that holds one line of the form NAME:BASE64',
+  },
+  damaged: {
+    meaning: 'The content of a store path is not what was registered',
+    next: 'Repair the path with nix-store --repair-path, or build it again',
+  },
+  'cache-conflict': {
+    meaning: 'The cache already holds another content of a store path, or is of another store',
+    next: 'Publish to another cache directory, or substitute the path from this cache',
+  },
 } as const satisfies Record<string, { meaning: string; next: string }>
 
 /** A stable error code, one key of {@link errorCodes}. */
