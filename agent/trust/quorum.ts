@@ -22,31 +22,39 @@ export type QuorumOptions = {
   what: string
 }
 
+type CountOptions = Pick<QuorumOptions, 'role' | 'namespace'> & {
+  /** Look no further once this many keys count. */
+  enough?: number
+}
+
 /**
  * Counts the distinct keys of the role that signed the exact bytes. At most SIGNATURES_MAX
  * signatures are looked at, and bad ones beside good ones do no harm.
  */
 export function countSignatures(
   { bytes, signatures }: SignedDocument,
-  { role, namespace }: Pick<QuorumOptions, 'role' | 'namespace'>,
+  { role, namespace, enough = Number.POSITIVE_INFINITY }: CountOptions,
 ): Tally {
   const allowed = new Set(role.keys.map(key => parsePublicKey(key).line))
   const keys = new Set<string>()
-  const verdicts = splitArmors(signatures).map(armor => {
+  const verdicts: Verdict[] = []
+  for (const armor of splitArmors(signatures)) {
+    if (keys.size >= enough) break
     const verdict = judge(armor, { bytes, allowed, namespace })
     if ('key' in verdict) keys.add(verdict.key)
-    return verdict
-  })
+    verdicts.push(verdict)
+  }
   return { keys, verdicts }
 }
 
 /** Errors: RejectedError `quorum`, whose message says why each signature did not count. */
 export function requireQuorum(document: SignedDocument, options: QuorumOptions): void {
-  const { role, what } = options
-  const { keys, verdicts } = countSignatures(document, options)
-  if (keys.size >= role.threshold) return
+  const { role, namespace, what } = options
+  const enough = role.threshold
+  const { keys, verdicts } = countSignatures(document, { role, namespace, enough })
+  if (keys.size >= enough) return
   const reasons = verdicts.flatMap(verdict => ('reason' in verdict ? [verdict.reason] : []))
-  const is = `${keys.size} of ${role.threshold} signatures count`
+  const is = `${keys.size} of ${enough} signatures count`
   throw new RejectedError('quorum', `Cannot trust "${what}": ${is}${explain(reasons)}`)
 }
 
