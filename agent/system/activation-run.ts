@@ -79,6 +79,8 @@ async function performProgram(
   if (leader !== undefined) noteChild(run, { ...start, child: leader })
   const exitCode = await withinDeadline({ run, pid: child.pid, ended, stop })
   await Promise.race([closed, pause(OUTPUT_MS)])
+  child.stdout.destroy()
+  child.stderr.destroy()
   if (exitCode === 124) output += `ended by its deadline of ${run.deadlineSeconds} s\n`
   return { exitCode, output }
 }

@@ -92,7 +92,8 @@ async function startService({ prefix, command, name, tree }: Start): Promise<str
   if (typeof unit === 'string') return unit
   const before = readRecord(prefix, name)
   if (before !== undefined && isUp(before)) return undefined
-  removeRecord(prefix, name)
+  // What is still on its way down goes first: two supervisors must not write one record.
+  await stopService(prefix, name)
   const supervisor = await startSupervisor(prefix, command, name)
   return await started(prefix, name, supervisor)
 }

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
 import type { StorePath } from '../../agent/codec/documents.ts'
 import { encodeLayout, type ServiceKind } from '../../agent/system/layout-file.ts'
+import { plainServices } from '../../agent/system/plain-services.ts'
+import { agentProgram } from './agent-program.ts'
+import { removeTree } from './temporary.ts'
 
 export type SystemFiles = {
   /** Under `/etc`: a text, or `{ link }`. Units are `systemd/system/…`. */
@@ -51,4 +56,16 @@ function writeTree(folder: string, files: SystemFiles['etc']): void {
     if (typeof content === 'string') writeFileSync(path, content)
     else symlinkSync(content.link, path)
   }
+}
+
+/** A root directory whose services end before it is removed, when the test ends. */
+export function plainRoot(t: TestContext): string {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+  t.after(async () => {
+    const services = plainServices({ prefix: root, command: agentProgram })
+    const names = (await services.list()).map(unit => unit.name)
+    await services.stop(names.filter(name => name.endsWith('.service')))
+    removeTree(root)
+  })
+  return root
 }

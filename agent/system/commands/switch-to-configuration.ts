@@ -23,7 +23,9 @@ export const switchToConfigurationCommand: Command = {
     system: 'The store path of the system',
     exec: 'The program inside the system path that was started',
   },
-  async run({ values, positionals, say }) {
+  async run({ values, positionals, say, signal }) {
+    // Cut off like this, it leaves what the next run continues from; waiting would help nobody.
+    signal.addEventListener('abort', () => process.exit(143))
     const [action, ...more] = positionals
     if (action === undefined || more.length > 0 || !ACTIONS.includes(action)) {
       throw new UsageError(
