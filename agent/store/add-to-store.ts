@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { PathInfo, StorePath } from '../codec/documents.ts'
+import { HostError } from '../codec/errors.ts'
 import { narDigest } from '../codec/nar-write.ts'
 import { fixedOutputPath } from '../codec/store-path.ts'
 import { syncDirectory } from '../files/durable.ts'
@@ -27,6 +28,7 @@ export type AddRequest = {
 export function addToStore(request: AddRequest): PathInfo {
   const { store, source, name } = request
   const references = [...new Set(request.references)].sort()
+  requireValid(store, references)
   const scratch = mkdtempSync(join(makeStaging(store.root, 'add'), 'tree-'))
   try {
     const copy = join(scratch, 'copy')
@@ -38,10 +40,16 @@ export function addToStore(request: AddRequest): PathInfo {
     const info: PathInfo = { path, narHash, narSize, references, ca: `fixed:r:${narHash}` }
     flushTrees([copy])
     moveIntoPlace(copy, store.physical(path), scratch)
-    syncDirectory(join(store.physical(path), '..'))
+    syncDirectory(dirname(store.physical(path)))
     store.register([info])
     return info
   } finally {
     removeTree(scratch)
   }
+}
+
+function requireValid(store: Store, references: StorePath[]): void {
+  const absent = references.find(path => !store.has(path))
+  if (absent === undefined) return
+  throw new HostError('missing-path', `Cannot refer to "${absent}": it is not a valid path here`)
 }

@@ -6,7 +6,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, fsyncSync, lstatSync, openSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { joinBytes } from './tree-copy.ts'
 
 /** Up to this many files and directories, one by one is as fast, and nobody else's data waits. */
 const SINGLE_FLUSHES_MAX = 64
@@ -26,22 +26,25 @@ export function flushFileSystem(path: string): boolean {
   return spawnSync('sync', ['-f', path], { stdio: 'ignore' }).status === 0
 }
 
-/** All files and directories, those inside first; undefined when there are more than `limit`. */
-function entriesOf(paths: string[], limit: number): string[] | undefined {
-  const entries: string[] = []
-  const stack = [...paths]
+/**
+ * All files and directories, those inside first; undefined when there are more than `limit`.
+ * Paths are bytes, as names need not be UTF-8.
+ */
+function entriesOf(paths: string[], limit: number): Buffer[] | undefined {
+  const entries: Buffer[] = []
+  const stack: Buffer[] = paths.map(path => Buffer.from(path))
   for (let path = stack.pop(); path !== undefined; path = stack.pop()) {
     const stat = lstatSync(path)
     if (stat.isFile() || stat.isDirectory()) entries.push(path)
     if (stat.isDirectory()) {
-      for (const name of readdirSync(path)) stack.push(join(path, name))
+      for (const name of readdirSync(path, 'buffer')) stack.push(joinBytes(path, name))
     }
     if (entries.length > limit) return undefined
   }
   return entries.reverse()
 }
 
-function flushEach(entries: string[]): void {
+function flushEach(entries: Buffer[]): void {
   for (const path of entries) {
     const handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
     try {

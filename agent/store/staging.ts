@@ -3,18 +3,11 @@
  * system, and enters the store by one rename. What lies in staging or in the store without being
  * registered is trusted by nobody.
  */
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno } from '../codec/errors.ts'
 import { STORE_DIR } from '../codec/store-path.ts'
+import { joinBytes } from './tree-copy.ts'
 
 /** The name starts with a dot, which no store path does. */
 export function stagingDirectory(root: string): string {
@@ -33,7 +26,7 @@ export function removeTree(path: string): void {
     rmSync(path, { recursive: true, force: true })
   } catch (error) {
     if (!isErrno(error, 'EACCES') && !isErrno(error, 'EPERM')) throw error
-    makeWritable(path)
+    makeWritable(Buffer.from(path))
     rmSync(path, { recursive: true, force: true })
   }
 }
@@ -65,8 +58,8 @@ function renameTree(from: string, to: string): void {
   }
 }
 
-function makeWritable(path: string): void {
-  if (!existsSync(path) || !lstatSync(path).isDirectory()) return
+function makeWritable(path: Buffer): void {
+  if (!lstatSync(path).isDirectory()) return
   chmodSync(path, 0o700)
-  for (const name of readdirSync(path)) makeWritable(join(path, name))
+  for (const name of readdirSync(path, 'buffer')) makeWritable(joinBytes(path, name))
 }

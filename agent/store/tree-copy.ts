@@ -34,7 +34,7 @@ export function copyCanonically(source: Buffer, target: Buffer): void {
   } else if (stat.isDirectory()) {
     mkdirSync(target, 0o700)
     for (const name of readdirSync(source, 'buffer')) {
-      copyCanonically(child(source, name), child(target, name))
+      copyCanonically(joinBytes(source, name), joinBytes(target, name))
     }
     chmodSync(target, 0o555)
     utimesSync(target, STORE_MTIME, STORE_MTIME)
@@ -46,7 +46,7 @@ export function copyCanonically(source: Buffer, target: Buffer): void {
   }
 }
 
-function child(directory: Buffer, name: Buffer): Buffer {
+export function joinBytes(directory: Buffer, name: Buffer): Buffer {
   return Buffer.concat([directory, Buffer.from('/'), name])
 }
 
