@@ -110,7 +110,7 @@ export const firstRoot = signedRoot(rootOf(), rootKey)
 /** What the host `web` sees on its first poll, unless the test says otherwise. */
 export function inputOf(changes: Partial<AcceptInput> = {}): AcceptInput {
   return {
-    pin: pinOf(changes.trusted?.[0] ?? changes.roots?.[0] ?? firstRoot),
+    pin: pinOf(changes.trusted?.[0] ?? firstRoot),
     trusted: [firstRoot],
     floor: undefined,
     now: NOW,
