@@ -311,6 +311,14 @@ export const errorCodes = {
     meaning: 'The cache already holds another content of a store path, or is of another store',
     next: 'Publish to another cache directory, or substitute the path from this cache',
   },
+  'store-write': {
+    meaning: 'The store cannot be written',
+    next: 'Check the file system that holds it: dmesg says more',
+  },
+  compression: {
+    meaning: 'A file of a cache is not what its compression should give',
+    next: 'Publish the path again, with zstd, xz or none',
+  },
 } as const satisfies Record<string, { meaning: string; next: string }>
 
 /** A stable error code, one key of {@link errorCodes}. */

@@ -1,0 +1,90 @@
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { UsageError } from '../agent/codec/errors.ts'
+
+/** The `etc` that is being laid out, and the root file system whose units can be enabled too. */
+export type UnitPlaces = { etc: string; rootfs: string | undefined }
+
+const UNITS = 'systemd/system'
+/** Key in [Install] → the folder beside the unit that pulls this one in. */
+const PULLS: Record<string, string> = {
+  WantedBy: 'wants',
+  RequiredBy: 'requires',
+  UpheldBy: 'upholds',
+}
+
+/** Makes the links that `systemctl enable` would make. Errors: UsageError `config`. */
+export function enableUnit(places: UnitPlaces, unit: string): void {
+  const { text, ...file } = readUnit(places, unit)
+  const install = installSection(text)
+  if (install.length === 0) {
+    throw refused(unit, 'it has no [Install] section, and so nothing that would start it')
+  }
+  for (const { key, names } of install) {
+    for (const name of names) link(places, { unit, ...file }, { key, name })
+  }
+}
+
+/** Makes a unit impossible to start, whoever ships it. */
+export function maskUnit(places: UnitPlaces, unit: string): void {
+  const path = join(places.etc, UNITS, unit)
+  mkdirSync(dirname(path), { recursive: true })
+  rmSync(path, { force: true })
+  symlinkSync('/dev/null', path)
+}
+
+/** `file` is the unit's own name or its template's; `shipped` its path when the rootfs ships it. */
+type Found = { unit: string; file: string; shipped: string | undefined }
+
+function link(places: UnitPlaces, found: Found, install: { key: string; name: string }): void {
+  const { unit, file, shipped } = found
+  const { key, name } = install
+  const folder = join(places.etc, UNITS)
+  if (key === 'Also') return enableUnit(places, name)
+  if (key === 'Alias') return putLink(join(folder, name), shipped ?? file)
+  putLink(join(folder, `${name}.${PULLS[key]}`, unit), shipped ?? `../${file}`)
+}
+
+function putLink(path: string, target: string): void {
+  mkdirSync(dirname(path), { recursive: true })
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return
+  symlinkSync(target, path)
+}
+
+function readUnit(
+  { etc, rootfs }: UnitPlaces,
+  unit: string,
+): Omit<Found, 'unit'> & { text: string } {
+  const names = [unit, unit.replace(/@.+\./, '@.')]
+  for (const name of names) {
+    const path = join(etc, UNITS, name)
+    if (existsSync(path))
+      return { text: readFileSync(path, 'utf8'), file: name, shipped: undefined }
+  }
+  for (const name of names) {
+    const inside = `/usr/lib/systemd/system/${name}`
+    const path = rootfs === undefined ? undefined : join(rootfs, inside)
+    if (path !== undefined && existsSync(path)) {
+      return { text: readFileSync(path, 'utf8'), file: name, shipped: inside }
+    }
+  }
+  throw refused(unit, 'neither the units nor the rootfs have it')
+}
+
+function installSection(text: string): { key: string; names: string[] }[] {
+  const lines = text.replace(/\\\n/g, ' ').split('\n')
+  const found: { key: string; names: string[] }[] = []
+  let inside = false
+  for (const line of lines.map(one => one.trim())) {
+    if (line.startsWith('[')) inside = line === '[Install]'
+    const [, key, value] = /^([A-Za-z]+)\s*=\s*(.*)$/.exec(line) ?? []
+    if (!inside || key === undefined || value === undefined) continue
+    if (key !== 'Also' && key !== 'Alias' && PULLS[key] === undefined) continue
+    found.push({ key, names: value.split(/\s+/).filter(name => name !== '') })
+  }
+  return found
+}
+
+function refused(unit: string, is: string): UsageError {
+  return new UsageError('config', `Cannot enable the unit "${unit}": ${is}`)
+}
