@@ -64,7 +64,8 @@ function copyPath(from: string, to: string, hardLinks: boolean): void {
     mkdirSync(to, { mode: 0o755 })
     for (const name of readdirSync(from)) copyPath(join(from, name), join(to, name), hardLinks)
   } else if (hardLinks) {
-    return linkSync(from, to)
+    linkSync(from, to)
+    return
   } else {
     copyFileSync(from, to, constants.COPYFILE_FICLONE)
   }

@@ -40,9 +40,9 @@ function link(places: UnitPlaces, found: Found, install: { key: string; name: st
   const { unit, file, shipped } = found
   const { key, name } = install
   const folder = join(places.etc, UNITS)
-  if (key === 'Also') return enableUnit(places, name)
-  if (key === 'Alias') return putLink(join(folder, name), shipped ?? file)
-  putLink(join(folder, `${name}.${PULLS[key]}`, unit), shipped ?? `../${file}`)
+  if (key === 'Also') enableUnit(places, name)
+  else if (key === 'Alias') putLink(join(folder, name), shipped ?? file)
+  else putLink(join(folder, `${name}.${PULLS[key]}`, unit), shipped ?? `../${file}`)
 }
 
 function putLink(path: string, target: string): void {
