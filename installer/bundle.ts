@@ -65,7 +65,7 @@ function workers(folders: string[]): Record<string, string> {
 }
 
 /** Both programs into `dist`, replaced as a whole. */
-async function main(): Promise<void> {
+export async function bundleAll(): Promise<void> {
   const fresh = join(top, 'dist.new')
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(fresh)
@@ -75,4 +75,4 @@ async function main(): Promise<void> {
   renameSync(fresh, join(top, 'dist'))
 }
 
-if (import.meta.main) await main()
+if (import.meta.main) await bundleAll()
