@@ -54,7 +54,8 @@ export function nspawnHosts(directory: string): DemoHosts {
   }
 }
 
-function asStatus(text: string): Status | undefined {
+/** The status in what `holdfast-agent status -o json` printed, if it did. */
+export function asStatus(text: string): Status | undefined {
   try {
     const value = JSON.parse(text) as Status
     return value.host === undefined ? undefined : value
