@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readRecord } from '../../agent/system/plain-record.ts'
-import { rootedPath } from '../../agent/system/rooted-path.ts'
+import { resolveRooted } from '../../agent/system/rooted-path.ts'
 import { openPlainProvider } from '../../controller/providers/plain.ts'
 import { asStatus, type DemoHosts } from './hosts.ts'
 
@@ -26,7 +26,7 @@ export function plainHosts(directory: string): DemoHosts {
     },
     async read(name, path) {
       try {
-        return readFileSync(rootedPath(rootOf(name), path), 'utf8')
+        return readFileSync(resolveRooted(rootOf(name), path), 'utf8')
       } catch {
         return undefined
       }
