@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../codec/documents.ts'
 import { HostError, isErrno } from '../codec/errors.ts'
@@ -47,24 +37,23 @@ const KEPT_MAX = 32
 export type AttemptPlace = { prefix: string; attempt: string }
 
 /**
- * Takes the attempt: true for the one caller who may run it, ever. The name is created exclusively
- * and flushed, so that neither a second agent nor a power cut makes it run again.
+ * Takes the attempt: true for the one caller who may run it, ever. The file is written beside and
+ * linked to its name, which fails where the name exists: so neither a second agent nor a power cut
+ * makes it run again, and nobody ever sees the name without its content.
  */
 export function takeAttempt(place: AttemptPlace, start: ActivationStart): boolean {
   const folder = activationFolder(place.prefix)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  let handle: number
+  const path = startFile(place)
+  const scratch = join(folder, `.${place.attempt}.${process.pid}`)
+  writeDurably(scratch, JSON.stringify(start))
   try {
-    handle = openSync(startFile(place), 'wx', 0o600)
+    linkSync(scratch, path)
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false
     throw error
-  }
-  try {
-    writeSync(handle, JSON.stringify(start))
-    fsyncSync(handle)
   } finally {
-    closeSync(handle)
+    rmSync(scratch, { force: true })
   }
   syncDirectory(folder)
   forgetOldest(folder)

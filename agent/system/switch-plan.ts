@@ -2,7 +2,7 @@ import { AGENT_UNIT, type LoadedUnit } from './service-manager.ts'
 import { advice, isHandledByReload, ownUnit } from './unit-advice.ts'
 import { compareUnits, strongest, type UnitChange } from './unit-diff.ts'
 import { type UnitSections, unitType, unitWords } from './unit-files.ts'
-import { findUnit, pulledIn, type UnitTree } from './unit-tree.ts'
+import { findUnit, pulledIn, realName, type UnitTree } from './unit-tree.ts'
 
 /** What a switch does to units, each list sorted. Stopping comes first, with the old files. */
 export type SwitchPlan = {
@@ -173,10 +173,11 @@ function changeFrom(before: readonly (UnitSections | undefined)[], next: UnitSec
   )
 }
 
+/** By the names that systemd knows them by: aliases are followed. */
 function wantedBy(tree: UnitTree, target: string): Set<string> {
   const unit = findUnit(tree, target)
   const named = unit === undefined ? [] : PULLS.flatMap(key => unitWords(unit, 'Unit', key))
-  return new Set([...named, ...pulledIn(tree, target)])
+  return new Set([...named, ...pulledIn(tree, target)].map(name => realName(tree, name)))
 }
 
 const PULLS = ['Wants', 'Requires', 'BindsTo', 'Upholds']
