@@ -24,7 +24,8 @@ export type BuildFile = {
   /** Path of the real init inside the root. */
   init?: string
   units?: string
-  enable: string[]
+  /** Undefined enables every unit of `units` that has an [Install] section. */
+  enable: string[] | undefined
   mask: string[]
   etc?: string
   health?: string
@@ -75,7 +76,7 @@ function checkedBuildFile(object: JsonObject, context: string, base: string): Bu
       health: folder('health'),
     }),
     enable: readUnits(object, 'enable', context),
-    mask: readUnits(object, 'mask', context),
+    mask: readUnits(object, 'mask', context) ?? [],
     packages: readPackages(object, { context, base }),
     agent: readAgent(object, context),
   }
@@ -139,9 +140,9 @@ function checkedFolder(text: string, key: string, { context, base }: Place): str
   throw fieldError(context, key, `"${text}", which is not a directory`)
 }
 
-function readUnits(object: JsonObject, key: string, context: string): string[] {
-  const names = optional(readStrings)(object, key, context) ?? []
-  const wrong = names.find(name => !UNIT_NAME.test(name))
+function readUnits(object: JsonObject, key: string, context: string): string[] | undefined {
+  const names = optional(readStrings)(object, key, context)
+  const wrong = names?.find(name => !UNIT_NAME.test(name))
   if (wrong === undefined) return names
   throw fieldError(context, key, `"${wrong}", which is not the full name of a unit`)
 }

@@ -1,4 +1,11 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../agent/codec/documents.ts'
 import { parseJsonObject } from '../agent/codec/json.ts'
@@ -122,6 +129,7 @@ function packSystem({ store, build }: BuildOptions, parts: SystemParts): StorePa
   return withScratch(store, scratch => {
     writeFileSync(join(scratch, 'layout.json'), encodeLayout(layout))
     writeFileSync(join(scratch, 'system'), `${agent?.machine ?? hostMachine()}-linux\n`)
+    linkParts(scratch, layout)
     if (agent !== undefined) writeLaunchers(scratch, agent)
     if (build.health !== undefined) copyProbes(build.health, join(scratch, 'health'))
     if (build.health !== undefined) substitutePackages(join(scratch, 'health'), packages)
@@ -132,6 +140,13 @@ function packSystem({ store, build }: BuildOptions, parts: SystemParts): StorePa
       candidates: candidates.filter(path => path !== undefined),
     })
   })
+}
+
+/** The parts of a system by name, for people and for programs: `/run/current-system/agent/bin/…`. */
+function linkParts(directory: string, { etc, rootfs, agent }: Layout): void {
+  symlinkSync(etc, join(directory, 'etc'))
+  if (rootfs !== undefined) symlinkSync(rootfs, join(directory, 'rootfs'))
+  if (agent !== undefined) symlinkSync(agent, join(directory, 'agent'))
 }
 
 function hostMachine(): string {

@@ -15,7 +15,7 @@ import type { AgentPackage } from './agent-package.ts'
 import type { BuildFile } from './build-file.ts'
 import { copyInto, type Losses } from './copy-tree.ts'
 import { substitutePackages } from './substitute.ts'
-import { enableUnit, maskUnit } from './unit-links.ts'
+import { enableUnit, installableUnits, maskUnit } from './unit-links.ts'
 
 /** What belongs to the machine that the root file system was made on, not to the hosts. */
 const OF_ONE_MACHINE =
@@ -52,7 +52,7 @@ export function composeEtc(parts: EtcParts, directory: string): void {
 
 function linkUnits({ build, agent }: EtcParts, etc: string): void {
   const places = { etc, rootfs: build.rootfs }
-  for (const unit of build.enable) enableUnit(places, unit)
+  for (const unit of build.enable ?? installableUnits(build.units)) enableUnit(places, unit)
   if (agent !== undefined && build.services === 'systemd' && build.agent !== undefined) {
     enableUnit(places, AGENT_UNIT)
   }
@@ -84,7 +84,7 @@ Type=simple
 ExecStart=${agent.program} run
 Restart=always
 RestartSec=2
-KillMode=process
+KillMode=mixed
 LimitNOFILE=65536
 OOMScoreAdjust=-500
 

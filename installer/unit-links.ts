@@ -1,4 +1,12 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { UsageError } from '../agent/codec/errors.ts'
 
@@ -23,6 +31,16 @@ export function enableUnit(places: UnitPlaces, unit: string): void {
   for (const { key, names } of install) {
     for (const name of names) link(places, { unit, ...file }, { key, name })
   }
+}
+
+/** The units in a folder that say by what they are started; templates have no instance to start. */
+export function installableUnits(folder: string | undefined): string[] {
+  if (folder === undefined) return []
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(entry => entry.isFile() && !entry.name.includes('@.'))
+    .map(entry => entry.name)
+    .filter(name => installSection(readFileSync(join(folder, name), 'utf8')).length > 0)
+    .sort()
 }
 
 /** Makes a unit impossible to start, whoever ships it. */
