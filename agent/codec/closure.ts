@@ -126,7 +126,7 @@ function readPath(value: JsonValue): PathInfo {
 
 /** The grammar of Nix's content addresses; which of them fit a path is `content-address.ts`. */
 function isContentAddress(text: string): boolean {
-  return /^(text|fixed(:r)?):(md5|sha1|sha256|sha512):[0-9a-df-np-sv-z]{26,103}$/.test(text)
+  return /^(text|fixed(:r|:git)?):(md5|sha1|sha256|sha512):[0-9a-df-np-sv-z]{26,103}$/.test(text)
 }
 
 function readIndex(object: JsonObject): { sha256: string; size: number } {

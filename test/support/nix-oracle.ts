@@ -12,11 +12,13 @@ export type NixOracle = {
   store(...args: string[]): string
   /** Runs the `nix` command, on this store. */
   nix(...args: string[]): string
+  /** Builds a Nix expression with busybox as /bin/sh and returns the path of its output. */
+  build(expression: string): string
   /** Registers paths whose files are in place: `nix-store --load-db`. */
   load(infos: PathInfo[]): void
 }
 
-const quiet = ['--option', 'build-users-group', '', '--option', 'sandbox', 'false']
+const quiet = ['--option', 'build-users-group', '', '--option', 'substituters', '']
 const experimental = ['--extra-experimental-features', 'nix-command ca-derivations']
 
 export function nixOracle(directory: string): NixOracle {
@@ -36,6 +38,19 @@ export function nixOracle(directory: string): NixOracle {
     root,
     store: (...args) => run('nix-store', [...store, ...args]),
     nix: (...args) => run('nix', [...experimental, ...store, ...args]),
+    build: expression => {
+      needs('busybox', 'nix-build')
+      const busybox = run('sh', ['-c', 'command -v busybox'])
+      const shell = [
+        '--option',
+        'sandbox',
+        'true',
+        '--option',
+        'sandbox-paths',
+        `/bin/sh=${busybox}`,
+      ]
+      return run('nix-build', [...store, ...shell, '--no-out-link', '--expr', expression])
+    },
     load: infos => {
       run('nix-store', [...store, '--load-db'], encodeRegistration(infos))
     },
