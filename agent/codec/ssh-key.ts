@@ -36,9 +36,7 @@ export type PrivateKey = { publicKey: PublicKey; seed: Buffer; comment: string }
 export function parsePublicKey(text: string): PublicKey {
   const [type = '', base64 = '', ...comment] = text.trim().split(/[ \t]+/)
   if (type.startsWith('-----BEGIN')) throw refused('it is a private key, not a public one')
-  if (type !== KEY_TYPE) {
-    throw refused(`its type is "${type.slice(0, 60)}", and only ${KEY_TYPE} is supported`)
-  }
+  if (type !== KEY_TYPE) throw otherType(type)
   const blob = decodeBase64(base64)
   if (blob === undefined) throw refused('it is not Base64')
   return { ...decodePublicBlob(blob), comment: comment.join(' ') }
@@ -51,9 +49,7 @@ export function encodePublicBlob(point: Uint8Array): Buffer {
 export function decodePublicBlob(blob: Buffer): PublicKey {
   const reader = new SshReader(blob, 'public key')
   const type = reader.text()
-  if (type !== KEY_TYPE) {
-    throw refused(`its type is "${type.slice(0, 60)}", and only ${KEY_TYPE} is supported`)
-  }
+  if (type !== KEY_TYPE) throw otherType(type)
   const point = Buffer.from(reader.string())
   reader.end()
   return publicKeyOf(point)
@@ -150,6 +146,12 @@ function padding(length: number): Buffer {
 
 function refused(is: string): RejectedError {
   return new RejectedError('key', `Cannot use "public key": ${is}`)
+}
+
+/** A type is repeated only when it is one: a wrong file may hold a secret. */
+function otherType(type: string): RejectedError {
+  if (!/^(sk-)?(ssh|ecdsa)-[a-z0-9@.-]{1,60}$/.test(type)) return refused('it is no SSH public key')
+  return refused(`its type is ${type}, and only ${KEY_TYPE} is supported`)
 }
 
 function encrypted(): RejectedError {
