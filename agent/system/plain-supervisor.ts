@@ -31,7 +31,9 @@ async function runOnce(service: Supervised, stop: AbortSignal): Promise<Noted> {
     if (stop.aborted) return { active: 'inactive', sub: 'dead' }
     if (exitCode !== 0 && !line.mayFail) return { active: 'failed', sub: 'failed', exitCode }
   }
-  return { active: 'active', sub: 'exited' }
+  return service.unit.remain
+    ? { active: 'active', sub: 'exited' }
+    : { active: 'inactive', sub: 'dead' }
 }
 
 async function keepRunning(service: Supervised, stop: AbortSignal): Promise<Noted> {

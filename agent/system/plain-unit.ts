@@ -1,5 +1,5 @@
 import { rootedText } from './rooted-text.ts'
-import { type UnitSections, unitValues } from './unit-files.ts'
+import { type UnitSections, unitBool, unitValues } from './unit-files.ts'
 
 /** What the plain manager understands of a service; everything else is passed over. */
 export type PlainUnit = {
@@ -9,6 +9,8 @@ export type PlainUnit = {
   environment: Record<string, string>
   workingDirectory?: string
   restart: 'no' | 'on-failure' | 'always'
+  /** Whether a oneshot stays active once it has done its work. */
+  remain: boolean
   restartMs: number
   stopMs: number
 }
@@ -38,6 +40,7 @@ export function plainUnit(prefix: string, name: string, unit: UnitSections): Pla
     environment: environmentOf(prefix, name, values('Environment')),
     ...(directory === undefined ? {} : { workingDirectory: rootedText(prefix, directory) }),
     restart: restart === 'always' || restart === 'no' ? restart : 'on-failure',
+    remain: unitBool(unit, ['Service', 'RemainAfterExit'], false),
     restartMs: milliseconds(values('RestartSec').at(-1)) ?? RESTART_MS,
     stopMs: milliseconds(values('TimeoutStopSec').at(-1)) ?? STOP_MS,
   }
