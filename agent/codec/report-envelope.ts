@@ -11,12 +11,12 @@
  * Answers: 200 { enrolled: { fleet, host, key } } and 200 { taken: counter }; the rest is a no.
  * The credential names a key, never a host: who reports follows from the key that enrolled.
  */
-import { createHash, createPublicKey, verify } from 'node:crypto'
-import { RejectedError } from './errors.ts'
+import { createPublicKey, verify } from 'node:crypto'
 import { parseJsonObject } from './json.ts'
 import { readInteger, readString, readType } from './json-fields.ts'
 import type { Metrics, Phase, ReleaseId, Report } from './report.ts'
 import { readHistory, readMetrics, readStatus } from './report-fields.ts'
+import { fingerprint, parsePublicKey } from './ssh-key.ts'
 
 /** One step of the host's state machine, kept until a controller has taken it. */
 export type PhaseChange = {
@@ -58,7 +58,6 @@ export const INTERVAL_SECONDS_MAX = 24 * 3600
 const ENROL = 'holdfast-enrol-1'
 const REPORT = 'holdfast-report-1'
 const SCHEME = 'Holdfast-Host'
-const KEY_TYPE = 'ssh-ed25519'
 
 /** What the proof of an enrolment signs: no field can run into the next. */
 export function enrolMessage(request: Omit<EnrolRequest, 'proof'>): Buffer {
@@ -128,44 +127,18 @@ export function decodeCredential(
   return { fingerprint, signature: Buffer.from(signature, 'base64') }
 }
 
-/** The OpenSSH line of a raw Ed25519 public key. */
-export function hostKeyLine(raw: Uint8Array): string {
-  return `${KEY_TYPE} ${keyBlob(raw).toString('base64')}`
-}
-
-/** As `ssh-keygen -l` prints it: `SHA256:` and 43 characters. */
+/** As `ssh-keygen -l` prints it: `SHA256:` and 43 characters. Errors: RejectedError `key`. */
 export function keyFingerprint(publicKey: string): string {
-  const digest = createHash('sha256')
-    .update(keyBlob(rawHostKey(publicKey)))
-    .digest('base64')
-  return `SHA256:${digest.replace(/=+$/, '')}`
+  return fingerprint(parsePublicKey(publicKey))
 }
 
-/** Whether `signature` is the key's over `bytes`; false, too, for what is no key. */
+/** Whether `signature` is the key's over `bytes`. Errors: RejectedError `key`. */
 export function verifyByHostKey(
   publicKey: string,
   bytes: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const x = rawHostKey(publicKey).toString('base64url')
+  const x = parsePublicKey(publicKey).point.toString('base64url')
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
   return signature.length === 64 && verify(null, bytes, key, signature)
-}
-
-/** The 32 bytes in a line that is exactly what {@link hostKeyLine} writes. */
-function rawHostKey(publicKey: string): Buffer {
-  const blob = Buffer.from(publicKey.slice(KEY_TYPE.length + 1), 'base64')
-  const raw = blob.subarray(-32)
-  if (blob.length === 51 && hostKeyLine(raw) === publicKey) return raw
-  throw new RejectedError('schema', 'Cannot read "publicKey": it is not an Ed25519 key')
-}
-
-function keyBlob(raw: Uint8Array): Buffer {
-  return Buffer.concat([lengthOf(KEY_TYPE), Buffer.from(KEY_TYPE), lengthOf(raw), raw])
-}
-
-function lengthOf(part: { length: number }): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(part.length)
-  return bytes
 }

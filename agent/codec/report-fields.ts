@@ -97,6 +97,22 @@ export function readChange(object: JsonObject): PhaseChange {
   }
 }
 
+/** What of a status is worth a line of history: all but its numbers and paths. */
+export function changeOf(status: Status): Omit<PhaseChange, 'id' | 'at'> {
+  const { phase, release, synced, health, message } = status
+  const rejection = status.rejected.find(
+    ({ release: given }) => given.epoch === release?.epoch && given.version === release.version,
+  )
+  return {
+    phase,
+    synced,
+    health,
+    ...(release && { release }),
+    ...(message !== undefined && { message }),
+    ...(rejection && { code: rejection.code }),
+  }
+}
+
 function readRejection(object: JsonObject): Rejection {
   const context = 'the report, rejected'
   return {

@@ -8,7 +8,7 @@ import {
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { HostError, isErrno } from '../codec/errors.ts'
-import { hostKeyLine } from '../codec/report-envelope.ts'
+import { publicKeyOf } from '../codec/ssh-key.ts'
 import { writeDurably } from '../files/durable.ts'
 
 /** The key by which this host is known to a controller; the private half never leaves the host. */
@@ -26,7 +26,7 @@ export function openHostKey(stateDirectory: string): HostKey {
   const path = join(stateDirectory, 'host.key')
   const privateKey = readKey(path) ?? makeKey(path)
   const raw = Buffer.from(createPublicKey(privateKey).export({ format: 'jwk' }).x!, 'base64url')
-  return { publicKey: hostKeyLine(raw), sign: bytes => sign(null, bytes, privateKey) }
+  return { publicKey: publicKeyOf(raw).line, sign: bytes => sign(null, bytes, privateKey) }
 }
 
 function readKey(path: string): KeyObject | undefined {

@@ -4,6 +4,7 @@ import { isObject, parseJson } from '../codec/json.ts'
 import type { Status } from '../codec/report.ts'
 import type { PhaseChange } from '../codec/report-envelope.ts'
 import {
+  changeOf,
   cutText,
   HISTORY_MAX,
   REJECTED_MAX,
@@ -60,21 +61,6 @@ export class ReportQueue {
     const temporary = `${this.#path}.new`
     writeFileSync(temporary, JSON.stringify(this.#changes), { mode: 0o600 })
     renameSync(temporary, this.#path)
-  }
-}
-
-function changeOf(status: Status): Omit<PhaseChange, 'id' | 'at'> {
-  const { phase, release, synced, health, message } = status
-  const rejection = status.rejected.find(
-    ({ release: given }) => given.epoch === release?.epoch && given.version === release.version,
-  )
-  return {
-    phase,
-    synced,
-    health,
-    ...(release && { release }),
-    ...(message !== undefined && { message }),
-    ...(rejection && { code: rejection.code }),
   }
 }
 

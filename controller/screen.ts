@@ -1,0 +1,40 @@
+/** Draws lines again and again: in place on a terminal, and as plain new lines anywhere else. */
+export class Screen {
+  readonly #stream: NodeJS.WriteStream
+  #drawn = 0
+  #last = ''
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream
+  }
+
+  draw(lines: string[]): void {
+    if (this.#stream.isTTY) this.#redraw(lines)
+    else this.#append(lines)
+  }
+
+  /** Leaves what was drawn last where it stands. */
+  end(): void {
+    if (this.#stream.isTTY && this.#drawn > 0) this.#stream.write('\u001b[?25h')
+  }
+
+  #redraw(lines: string[]): void {
+    const fits = lines.slice(0, Math.max(1, (this.#stream.rows ?? 24) - 1))
+    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : '\u001b[?25l'
+    // Each line ends with "clear to the right", the last with "clear below".
+    const text = fits.map(line => `${line}\u001b[K\n`).join('')
+    this.#stream.write(`${up}\r${text}\u001b[J`)
+    this.#drawn = fits.length
+  }
+
+  /** Ages change all the time: only a line that says something else is worth a new one. */
+  #append(lines: string[]): void {
+    const text = lines.slice(0, lines.indexOf('', 1) + 1 || lines.length)
+    const rollout = lines.slice(text.length).filter(line => line !== '')
+    const news = [...text, ...rollout.filter(line => line.startsWith('  '))].join('\n')
+    const still = news.replace(/\d+(\.\d+)? (s|min|h|d)\b/g, '')
+    if (still === this.#last) return
+    this.#last = still
+    this.#stream.write(`${news.trimEnd()}\n`)
+  }
+}

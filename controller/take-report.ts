@@ -1,0 +1,153 @@
+import { RejectedError } from '../agent/codec/errors.ts'
+import type { Status } from '../agent/codec/report.ts'
+import type { PhaseChange, SentReport } from '../agent/codec/report-envelope.ts'
+import { changeOf } from '../agent/codec/report-fields.ts'
+import { advanceHost, compareReleases, type Observation, sameRelease } from './rollout.ts'
+import type { HostRecord, RolloutRecord, Transaction } from './storage.ts'
+
+export type Taking = { tx: Transaction; now: number }
+
+/** A report whose counter is not above the newest one: `seen` tells the host where to go on. */
+export class ReplayedError extends RejectedError {
+  readonly seen: number
+
+  constructor(seen: number) {
+    super('replayed', 'Cannot take "report": its counter was already seen')
+    this.seen = seen
+  }
+}
+
+/**
+ * Takes a verified report: refuses an old counter (C06), another host's name (C05), then records
+ * history, status and what they mean for rollouts. Returns the channel to settle.
+ */
+export async function takeReport(
+  { tx, now }: Taking,
+  host: HostRecord,
+  report: SentReport,
+): Promise<string> {
+  const { status } = report
+  if (status.host !== host.name || status.fleet !== host.fleet) {
+    const is = `it is signed by the key of host "${host.name}" of fleet "${host.fleet}"`
+    throw new RejectedError('forbidden', `Cannot take "report of ${status.host}": ${is}`)
+  }
+  if (report.counter <= host.counter) throw new ReplayedError(host.counter)
+  const seen = await takeHistory({ tx, now }, host, report)
+  const changed = stateOf(host.status) !== stateOf(status)
+  if (host.offline) await tx.addEvent({ kind: 'host.online', at: now, host: host.name })
+  const { metrics = host.metrics } = report
+  await tx.putHost({
+    ...host,
+    counter: report.counter,
+    changeId: Math.max(host.changeId, ...seen.map(change => change.id)),
+    seenAt: now,
+    intervalSeconds: report.intervalSeconds,
+    status,
+    ...(metrics && { metrics }),
+    since: changed || host.since === undefined ? now : host.since,
+    offline: false,
+  })
+  return status.channel
+}
+
+async function takeHistory(
+  { tx, now }: Taking,
+  host: HostRecord,
+  report: SentReport,
+): Promise<PhaseChange[]> {
+  const seen = report.history.filter(change => change.id > host.changeId)
+  let before: Observation | undefined = host.status && observationOf(host.status, now)
+  for (const change of seen) {
+    const observation = { ...change, at: pastTime(change.at, now) }
+    await observe({ tx, now }, host.name, report.status.channel, observation)
+    await announce({ tx, now }, host.name, before, observation)
+    before = observation
+  }
+  const latest = observationOf(report.status, now)
+  await observe({ tx, now }, host.name, report.status.channel, latest)
+  await announce({ tx, now }, host.name, before, latest)
+  return seen
+}
+
+/** Puts what was observed into the rollout of the release that it names, if it names one. */
+async function observe(
+  { tx, now }: Taking,
+  host: string,
+  channel: string,
+  observation: Observation,
+): Promise<void> {
+  if (observation.release === undefined) return
+  const key = { channel, ...observation.release }
+  const rollout = (await tx.rollout(key)) ?? (await startRollout({ tx, now }, key))
+  const before = rollout.hosts.find(entry => entry.host === host)
+  // The verified release says who is meant: a host that it does not name has no part in it.
+  if (rollout.watched && before === undefined) return
+  const after = advanceHost(before, observation, host)
+  if (JSON.stringify(after) === JSON.stringify(before)) return
+  const others = rollout.hosts.filter(entry => entry.host !== host)
+  const hosts = [...others, after].sort((a, b) => (a.host < b.host ? -1 : 1))
+  await tx.putRollout({ ...rollout, hosts })
+}
+
+export async function startRollout(
+  { tx, now }: Taking,
+  key: { channel: string; epoch: number; version: number },
+): Promise<RolloutRecord> {
+  const { channel, epoch, version } = key
+  const release = { epoch, version }
+  await tx.addEvent({ kind: 'rollout.started', at: now, channel, release })
+  return {
+    channel,
+    ...release,
+    outcome: 'Progressing',
+    startedAt: now,
+    watched: false,
+    hosts: [],
+  }
+}
+
+async function announce(
+  { tx }: Taking,
+  host: string,
+  before: Observation | undefined,
+  after: Observation,
+): Promise<void> {
+  const same = before?.phase === after.phase && before.health === after.health
+  const bothNone = before?.release === undefined && after.release === undefined
+  if (same && (bothNone || sameRelease(before.release, after.release))) return
+  const { release, message, code } = after
+  await tx.addEvent({
+    kind: 'host.phase',
+    at: Date.parse(after.at),
+    host,
+    to: after.phase,
+    ...(before && { from: before.phase }),
+    ...(release && { release: { epoch: release.epoch, version: release.version } }),
+    ...(message !== undefined && { message }),
+    ...(code !== undefined && { code }),
+  })
+}
+
+function observationOf(status: Status, now: number): Observation {
+  return { at: new Date(now).toISOString(), ...changeOf(status) }
+}
+
+/** A host's clock may be anything; what it says happened did not happen later than now. */
+function pastTime(text: string, now: number): string {
+  const at = Date.parse(text)
+  return new Date(Number.isNaN(at) || at > now || at < 0 ? now : at).toISOString()
+}
+
+/** What a person calls the host's state: while it lasts, `since` stands still. */
+function stateOf(status: Status | undefined): string {
+  if (status === undefined) return ''
+  const { phase, health, release } = status
+  return JSON.stringify([phase, health, release?.epoch, release?.version])
+}
+
+/** The newest rollout of a channel; where releases are watched, one that hosts alone claim is not. */
+export function newestRollout(rollouts: RolloutRecord[]): RolloutRecord | undefined {
+  const watched = rollouts.filter(rollout => rollout.watched)
+  const candidates = watched.length > 0 ? watched : rollouts
+  return candidates.toSorted((a, b) => compareReleases(b, a))[0]
+}
