@@ -9,7 +9,7 @@ import { narOf } from '../agent/codec/nar-write.ts'
 import { formatNixHash } from '../agent/codec/nix-hash.ts'
 import type { CacheDirectory } from './cache-directory.ts'
 
-/** Half a gigabyte a second and core; level 9 saves a tenth of the bytes for five times the work. */
+/** Zstd's own default. Its worker threads (`ZSTD_c_nbWorkers`) break Node's streams, so: one a path. */
 const ZSTD_LEVEL = 3
 /** With Node's default of 16 KiB, most of the time goes into crossing threads. */
 const OUTPUT_CHUNK_BYTES = 1024 * 1024
