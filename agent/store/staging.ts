@@ -47,7 +47,7 @@ export function moveIntoPlace(staged: string, final: string, trash: string): voi
 }
 
 /** A directory without its write bit is moved by root only; its owner lends it the bit meanwhile. */
-function renameTree(from: string, to: string): void {
+export function renameTree(from: string, to: string): void {
   try {
     renameSync(from, to)
   } catch (error) {
