@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import {
   decodeClosure,
@@ -7,6 +8,7 @@ import {
   type Manifest,
   referencesFirst,
 } from '../../../agent/codec/closure.ts'
+import { isContentAddressed } from '../../../agent/codec/content-address.ts'
 import type { PathInfo } from '../../../agent/codec/documents.ts'
 
 const path = (letter: string) => `/nix/store/${letter.repeat(32)}-${letter}`
@@ -118,6 +120,13 @@ test('takes sizes up to 2^53-1, no required features, and a path that needs itse
   first({ narSize: 2 ** 53 - 1, references: [path('a')] })(manifest)
   const decoded = decodeClosure(Buffer.from(JSON.stringify(manifest)))
   assert.equal(decoded.paths[0]?.narSize, 2 ** 53 - 1)
+})
+
+test('the manifest in the documentation is one', () => {
+  const page = readFileSync(new URL('../../../docs/reference/formats.md', import.meta.url), 'utf8')
+  const [, example = ''] = /```json\n(.*?)```/s.exec(page) ?? []
+  const [info] = decodeClosure(Buffer.from(example)).paths
+  assert.ok(info !== undefined && isContentAddressed(info))
 })
 
 test('will not encode what it would refuse', () => {
