@@ -263,13 +263,9 @@ export const errorCodes = {
     meaning: 'There is no holdfast.json here or above',
     next: 'Run it in the project, or name the file with --project=FILE',
   },
-  'no-change': {
-    meaning: 'Publishing would change nothing',
-    next: 'Name a host and the system it shall run',
-  },
   'unknown-host': {
-    meaning: 'The release has no host of that name',
-    next: 'Check the name, or publish with HOST=SYSTEM to add the host',
+    meaning: 'A release names no such host, or no host at all',
+    next: 'Check the name; HOST=SYSTEM adds a host',
   },
   'key-role': {
     meaning: 'A key may not sign releases, or too few that may were used',
@@ -318,6 +314,42 @@ export const errorCodes = {
   compression: {
     meaning: 'A file of a cache is not what its compression should give',
     next: 'Publish the path again, with zstd, xz or none',
+  },
+  unhealthy: {
+    meaning: 'A system did not prove healthy in time after the switch, and the host went back',
+    next: 'Look at the probes in the message and publish a new release',
+  },
+  interrupted: {
+    meaning: 'Several attempts at one release ended in a restart of the host',
+    next: 'Look at the console log, then publish a new release or run holdfast-agent reconcile --retry',
+  },
+  'rolled-back': {
+    meaning: 'A person rolled this release back on the host',
+    next: 'Publish a new release, or run holdfast-agent reconcile --retry',
+  },
+  revert: {
+    meaning: 'The way back to the older system failed too, so the host waits for a person',
+    next: 'Put the host right, then run holdfast-agent reconcile',
+  },
+  drift: {
+    meaning: 'What ran was not the committed system, which was activated again',
+    next: 'Change the system with a release, not by hand',
+  },
+  'state-write': {
+    meaning: 'The state directory cannot be written, so nothing is installed',
+    next: 'Free space or make the directory writable; the agent goes on by itself',
+  },
+  'no-agent': {
+    meaning: 'No agent answers on the control socket of this host',
+    next: 'Start it: systemctl start holdfast-agent',
+  },
+  'no-generation': {
+    meaning: 'The host has no older generation to go back to',
+    next: 'Publish an older system as a new release',
+  },
+  busy: {
+    meaning: 'The host is in a step that cannot be broken off',
+    next: 'Run it again when holdfast-agent status shows another phase',
   },
 } as const satisfies Record<string, { meaning: string; next: string }>
 

@@ -56,7 +56,10 @@ export function rollbackTest(
   return revert(refuseNewest(state, at), attempt, BY_A_PERSON, at)
 }
 
-const BY_A_PERSON = { code: 'person', message: 'Cannot keep the release: a person rolled it back' }
+const BY_A_PERSON = {
+  code: 'rolled-back',
+  message: 'Cannot keep the release: a person rolled it back',
+}
 
 function refuseNewest(state: State, at: number): State {
   return state.newest === undefined ? state : reject(state, state.newest, BY_A_PERSON, at)

@@ -9,7 +9,7 @@ import {
   type State,
   type StepOf,
 } from './state.ts'
-import { attemptId, nextRound, remaining, wholeActivation } from './timing.ts'
+import { attemptId, GRACE_MS, nextRound, remaining } from './timing.ts'
 
 /** The next state and what to do; `undefined` is an event that does not belong here. */
 export type Decision = [State, Effect[]] | undefined
@@ -87,12 +87,12 @@ export function goingBack(state: State, step: StepOf<'Reverting'>, at: number): 
     const [next, probe] = nextRound(state, step, 0)
     return [next, [{ kind: 'setDeadline', attempt, of: 'fallback', delayMs }, probe]]
   }
-  const delayMs = remaining(wholeActivation(limits), startedAt, at)
+  const delayMs = remaining(limits.revertMs + GRACE_MS, startedAt, at)
   return [
     { ...state, step },
     [
       { kind: 'setDeadline', attempt, of: 'revert', delayMs },
-      { kind: 'revert', attempt, to, deadlineMs: limits.activationMs },
+      { kind: 'revert', attempt, to, deadlineMs: limits.revertMs },
     ],
   ]
 }

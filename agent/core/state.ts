@@ -77,6 +77,7 @@ export type Limits = {
   /** How long probes may take to pass, after an activation and again after a way back. */
   probeWindowMs: number
   activationMs: number
+  revertMs: number
   retryMsMin: number
   retryMsMax: number
 }
@@ -121,6 +122,7 @@ export const DEFAULT_LIMITS: Limits = {
   probeIntervalMs: 1_000,
   probeWindowMs: 60_000,
   activationMs: 300_000,
+  revertMs: 300_000,
   retryMsMin: 2_000,
   retryMsMax: 600_000,
 }

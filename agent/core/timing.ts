@@ -4,10 +4,10 @@ import type { Limits, State, StepOf } from './state.ts'
 type Probing = StepOf<'Testing'> | StepOf<'Reverting'>
 
 /** Grace on top of the activation's own deadline, which its unit keeps by itself. */
-const ACTIVATION_GRACE_MS = 15_000
+export const GRACE_MS = 15_000
 
 export function wholeActivation(limits: Limits): number {
-  return limits.activationMs + ACTIVATION_GRACE_MS
+  return limits.activationMs + GRACE_MS
 }
 
 /** A clock that jumped must neither end a deadline early twice nor stretch it. */
