@@ -34,8 +34,9 @@ export function encodeFloor(floor: Floor): Buffer {
 
 /** Undefined when the bytes are not exactly what was once written: cut, mixed or damaged. */
 export function decodeFloor(bytes: Uint8Array): Floor | undefined {
-  const [line, sum, rest] = Buffer.from(bytes).toString('latin1').split('\n')
-  if (line === undefined || sum !== checksum(`${line}\n`) || rest !== '') return undefined
+  const text = Buffer.from(bytes).toString('latin1')
+  const line = text.slice(0, text.indexOf('\n'))
+  if (text !== `${line}\n${checksum(`${line}\n`)}\n`) return undefined
   try {
     return readFloor(Buffer.from(line, 'latin1'))
   } catch (error) {
