@@ -63,7 +63,7 @@ export class HttpClients {
         if (progress.received === 0 || fruitless > FRUITLESS_RESUMES_MAX) {
           throw unreachable(url, messageOf(answer.interrupted), { cause: answer.interrupted })
         }
-        await sleep(RESUME_PAUSE_MS * (fruitless + 1))
+        await sleep(RESUME_PAUSE_MS * fruitless)
       }
     }
   }

@@ -121,6 +121,8 @@ class Fetch {
       this.#request.signal.throwIfAborted()
     } finally {
       await this.#pool.close()
+      // What a worker was at when it was ended.
+      removeTree(join(this.staging, 'new'))
     }
     this.#install()
     return this.#realised
