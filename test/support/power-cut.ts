@@ -1,0 +1,44 @@
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+
+/** Every call that changes a file system, of those that the agent uses. */
+const CHANGING = [
+  ...['chmodSync', 'chownSync', 'copyFileSync', 'fsyncSync', 'linkSync', 'mkdirSync'],
+  ...['mkdtempSync', 'openSync', 'renameSync', 'rmSync', 'rmdirSync', 'symlinkSync'],
+  ...['unlinkSync', 'utimesSync', 'writeFileSync', 'writeSync'],
+] as const
+
+export class PowerCut extends Error {}
+
+/**
+ * Runs `act`, in which the call number `after` that changes files, and every later one, does not
+ * happen: what a process leaves behind that was killed there, without the price of a process. Answers
+ * whether it came that far. A write that is cut writes half.
+ */
+export function cutPowerAfter(after: number, act: () => void): boolean {
+  const functions = fs as unknown as Record<string, (...words: unknown[]) => unknown>
+  const originals = new Map(CHANGING.map(name => [name, functions[name]!]))
+  let calls = 0
+  for (const [name, original] of originals) {
+    functions[name] = (...words) => {
+      calls += 1
+      if (calls <= after) return original(...words)
+      if (calls === after + 1 && name === 'writeSync') half(original, words)
+      throw new PowerCut(`the power went at call ${after + 1}`)
+    }
+  }
+  syncBuiltinESMExports()
+  try {
+    act()
+  } catch (error) {
+    if (!(error instanceof PowerCut)) throw error
+  } finally {
+    for (const [name, original] of originals) functions[name] = original
+    syncBuiltinESMExports()
+  }
+  return calls > after
+}
+
+function half(write: (...words: unknown[]) => unknown, [handle, bytes]: unknown[]): void {
+  write(handle, (bytes as Uint8Array).subarray(0, (bytes as Uint8Array).length >> 1))
+}
