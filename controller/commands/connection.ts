@@ -1,5 +1,6 @@
 import type { Invocation } from '../../agent/cli/command.ts'
-import { UsageError } from '../../agent/codec/errors.ts'
+import { codeOf, UsageError } from '../../agent/codec/errors.ts'
+import { type Project, readProject } from '../../installer/project.ts'
 import { ControllerClient, readTokenFile } from '../client.ts'
 
 /** The options by which a command finds its controller. */
@@ -20,7 +21,7 @@ export async function connect(invocation: Invocation): Promise<ControllerClient>
   const { values, signal } = invocation
   const text = (key: string) => (typeof values[key] === 'string' ? values[key] : undefined)
   const given = text('controller') ?? process.env.HOLDFAST_CONTROLLER
-  const project = given === undefined ? await projectController(text('project')) : undefined
+  const project = given === undefined ? projectController(text('project')) : undefined
   const url = given ?? project?.url
   if (url === undefined) {
     throw new UsageError('usage', 'Cannot find "controller": no URL is given', {
@@ -32,9 +33,12 @@ export async function connect(invocation: Invocation): Promise<ControllerClient>
   return new ControllerClient({ url, signal, ...(token !== undefined && { token }) })
 }
 
-/** Replaced by the project file's reader. */
-async function projectController(
-  _flag: string | undefined,
-): Promise<{ url: string; tokenFile?: string } | undefined> {
-  return undefined
+/** What the project file says; a folder without one is no error, as all may be given as options. */
+function projectController(flag: string | undefined): Project['controller'] {
+  try {
+    return readProject(flag).controller
+  } catch (error) {
+    if (flag === undefined && codeOf(error) === 'no-project') return undefined
+    throw error
+  }
 }

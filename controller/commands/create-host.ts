@@ -1,0 +1,65 @@
+import type { Command, Invocation } from '../../agent/cli/command.ts'
+import type { Seed } from '../../agent/codec/documents.ts'
+import { UsageError } from '../../agent/codec/errors.ts'
+import { openStore } from '../../agent/store/open-store.ts'
+import type { Project } from '../../installer/project.ts'
+import { resolveSystem } from '../../installer/resolve-system.ts'
+import { trustedRoots } from '../../installer/root-files.ts'
+import { connect, connectionHelp, connectionOptions } from './connection.ts'
+import { hostHelp, hostOptions, hostWord, openHosts } from './host-options.ts'
+
+export const createHost: Command = {
+  words: ['create', 'host'],
+  args: 'NAME --system=SYSTEM',
+  summary: 'Make a host from nothing but the closure of a system, and start it',
+  options: {
+    ...connectionOptions,
+    ...hostOptions,
+    system: { type: 'string' },
+    'no-start': { type: 'boolean' },
+  },
+  optionHelp: {
+    ...connectionHelp,
+    ...hostHelp,
+    system: 'A store path of the project store, or a link to one',
+    'no-start': 'Leave it switched off',
+  },
+  run,
+}
+
+async function run(invocation: Invocation) {
+  const name = hostWord(invocation, 'create')
+  const { project, provider } = openHosts(invocation)
+  const wanted = wantedSystem(invocation)
+  const store = openStore(project.store, { readOnly: true })
+  try {
+    const system = resolveSystem(wanted, store)
+    const seed = await makeSeed(invocation, project, name)
+    invocation.say(`copying the closure of ${system}`)
+    await provider.create({ name, system, store, seed })
+  } finally {
+    store.close()
+  }
+  if (invocation.values['no-start'] !== true) await provider.start(name)
+  const host = await provider.read(name)
+  invocation.print(invocation.json ? host : `${name} runs at ${host?.address}`)
+  return 0 as const
+}
+
+function wantedSystem({ values }: Invocation): string {
+  if (typeof values.system === 'string') return values.system
+  throw new UsageError('usage', 'Cannot create a host: it needs --system', {
+    next: 'Build one with holdfast build, then give its store path or result link',
+  })
+}
+
+/** The pin is the newest root; a fleet without a controller makes hosts that only converge. */
+async function makeSeed(invocation: Invocation, project: Project, host: string): Promise<Seed> {
+  const { fleet, channel, sources, controller } = project
+  const { roots, digest } = trustedRoots(project.root)
+  const version = roots.at(-1)?.root.version ?? 1
+  const seed: Seed = { fleet, host, channel, root: { version, sha256: digest }, sources }
+  if (controller === undefined) return seed
+  const { token } = await (await connect(invocation)).makeToken({ host, uses: 1 })
+  return { ...seed, controller: { url: controller.url, token } }
+}
