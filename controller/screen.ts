@@ -2,7 +2,8 @@
 export class Screen {
   readonly #stream: NodeJS.WriteStream
   #drawn = 0
-  #last = ''
+  /** What the last drawing said, where each line stays. */
+  #told = new Set<string>()
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream
@@ -29,12 +30,12 @@ export class Screen {
 
   /** Ages change all the time: only a line that says something else is worth a new one. */
   #append(lines: string[]): void {
-    const text = lines.slice(0, lines.indexOf('', 1) + 1 || lines.length)
-    const rollout = lines.slice(text.length).filter(line => line !== '')
-    const news = [...text, ...rollout.filter(line => line.startsWith('  '))].join('\n')
-    const still = news.replace(/\d+(\.\d+)? (s|min|h|d)\b/g, '')
-    if (still === this.#last) return
-    this.#last = still
-    this.#stream.write(`${news.trimEnd()}\n`)
+    const news = lines.filter(line => line !== '' && !this.#told.has(withoutAges(line)))
+    this.#told = new Set(lines.map(withoutAges))
+    if (news.length > 0) this.#stream.write(`${news.join('\n')}\n`)
   }
+}
+
+function withoutAges(line: string): string {
+  return line.replace(/\d+(\.\d+)? (s|min|h|d)\b/g, '').replace(/ +/g, ' ')
 }

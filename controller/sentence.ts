@@ -26,7 +26,8 @@ function mainClause(hosts: HostView[], rollout: RolloutView | undefined): string
   }
   if (rollout?.outcome === 'Failed') {
     const { RolledBack: back = 0 } = rollout.counts
-    return `${releaseName(rollout)} failed: ${back} of ${counted(rollout)} went back by themselves.`
+    const self = verb(back, 'itself', 'themselves')
+    return `${releaseName(rollout)} failed: ${back} of ${counted(rollout)} went back by ${self}.`
   }
   if (degraded.length > 0) {
     return `${namesOf(degraded)} ${verb(degraded.length, 'is', 'are')} degraded.`

@@ -11,7 +11,12 @@ export type FleetState = {
   trouble?: string
 }
 
-export type Look = { now: number; stream: { isTTY?: boolean; columns?: number } }
+export type Look = {
+  now: number
+  stream: { isTTY?: boolean; columns?: number }
+  /** Without the table of hosts: for a log, where each change is a line. */
+  brief?: boolean
+}
 
 /** The fleet in a terminal: the sentence, the rollout host by host, then the hosts. */
 export function statusLines(state: FleetState, look: Look): string[] {
@@ -21,7 +26,7 @@ export function statusLines(state: FleetState, look: Look): string[] {
   const lines = [paint('bold', plain(sentence))]
   if (trouble !== undefined) lines.push(paint('warn', `! ${plain(trouble)}`))
   if (rollout) lines.push('', ...rolloutLines(rollout, look))
-  if (hosts.length > 0) lines.push('', ...hostLines(hosts, look.now, look.stream))
+  if (hosts.length > 0 && !look.brief) lines.push('', ...hostLines(hosts, look.now, look.stream))
   return lines
 }
 

@@ -60,7 +60,8 @@ async function watch(
   while (code === undefined) {
     const next = await lookAgain(question)
     state = 'trouble' in next ? { ...state, trouble: next.trouble } : next
-    screen?.draw(statusLines(state, { now: Date.now(), stream: process.stdout }))
+    const brief = !process.stdout.isTTY
+    screen?.draw(statusLines(state, { now: Date.now(), stream: process.stdout, brief }))
     code = state.trouble === undefined && state.rollout ? exitCode(state.rollout) : undefined
     if (code === undefined && performance.now() >= end) code = 124
     if (code === undefined && signal.aborted) code = 2
