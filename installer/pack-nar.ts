@@ -70,7 +70,6 @@ async function feed(encoder: ZstdCompress, tree: string, info: PathInfo): Promis
       encoder.write(chunk, error => (error ? reject(error) : resolve()))
     })
   }
-  if (size < info.narSize) throw damaged(info, 'it is smaller than registered')
   if (formatNixHash(hash.digest()) !== info.narHash) {
     throw damaged(info, 'its content does not have the registered hash')
   }

@@ -121,6 +121,16 @@ test('writes contents of every size around its chunks and their padding as Nix d
   sameAsNix(path)
 })
 
+test('ends a file anywhere near the end of a chunk as Nix does', t => {
+  needs('nix-store')
+  const path = join(temporaryDirectory(t), 'file')
+  const headerBytes = 96
+  for (let left = 0; left <= 40; left += 3) {
+    writeFileSync(path, Buffer.alloc(chunkBytes - headerBytes - left, 'x'))
+    sameAsNix(path)
+  }
+})
+
 test('announces a size beyond 32 bits', t => {
   const path = join(temporaryDirectory(t), 'sparse')
   closeSync(openSync(path, 'w'))
