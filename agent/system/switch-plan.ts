@@ -21,6 +21,11 @@ export type SwitchPlan = {
 export type PlanInput = {
   /** Every system whose definitions a unit may have been started with; one, unless interrupted. */
   from: readonly UnitTree[]
+  /**
+   * What lies in the root, where it is not known which system that came from: units are compared
+   * with it too, but nothing that only it has is stopped.
+   */
+  live?: UnitTree
   to: UnitTree
   loaded: readonly LoadedUnit[]
   /** Units that an interrupted switch may have taken down. */
@@ -53,13 +58,13 @@ export function planSwitch(input: PlanInput): SwitchPlan {
 
 function planRunning(input: PlanInput, draft: Draft, unit: LoadedUnit): void {
   if (!ownUnit(unit)) return
-  const before = input.from
-    .map(tree => findUnit(tree, unit.name))
-    .filter(known => known !== undefined)
+  const ours = definitions(input.from, unit.name)
+  const before = [...ours, ...definitions(input.live ? [input.live] : [], unit.name)]
   if (before.length === 0) return
   const next = findUnit(input.to, unit.name)
   if (next === undefined) {
-    if (before.every(old => advice(unit.name, old).stopOnRemoval)) draft.stop.add(unit.name)
+    if (ours.length > 0 && before.every(old => advice(unit.name, old).stopOnRemoval))
+      draft.stop.add(unit.name)
     return
   }
   if (unitType(unit.name) === 'target') {
@@ -72,6 +77,10 @@ function planRunning(input: PlanInput, draft: Draft, unit: LoadedUnit): void {
   const change = changeFrom(before, next)
   if (change === 'restart') planChanged(input, draft, { name: unit.name, next })
   else if (change !== 'none') draft[change].add(unit.name)
+}
+
+function definitions(trees: readonly UnitTree[], name: string): UnitSections[] {
+  return trees.map(tree => findUnit(tree, name)).filter(known => known !== undefined)
 }
 
 /** How a changed unit that runs gets its new definition. */
@@ -145,7 +154,8 @@ function finish(draft: Draft): SwitchPlan {
     draft.restart.delete(name)
   }
   const agent = takeAgent(draft)
-  for (const name of [...draft.start, ...draft.restart]) draft.reset.add(name)
+  // What is stopped may end as failed, and would stay so for ever where it is gone.
+  for (const name of [...draft.stop, ...draft.start, ...draft.restart]) draft.reset.add(name)
   return {
     stop: [...draft.stop].sort(),
     reload: [...draft.reload].sort(),

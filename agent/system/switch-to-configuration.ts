@@ -65,7 +65,7 @@ async function makePlan({ prefix, system, services, from }: Run): Promise<Switch
   const marker = readMarker(prefix)
   const earlier = [...(from === undefined ? [] : [from]), ...(marker?.systems ?? [])]
   return planSwitch({
-    from: earlierUnits(of, [...new Set(earlier)]),
+    ...earlierUnits(of, [...new Set(earlier)]),
     to: systemUnits(of, system),
     loaded: await services.list(),
     resume: marker?.units ?? [],

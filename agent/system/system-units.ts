@@ -22,13 +22,17 @@ export function liveUnits(of: UnitsOf): UnitTree {
 }
 
 /**
- * The definitions that units which run now may have been started with. A system that has been
- * collected, or is of another layout, is replaced by what lies in the root.
+ * The definitions that units which run now may have been started with. In the place of a system that
+ * has been collected, is of another layout or was never recorded comes what lies in the root.
  */
-export function earlierUnits(of: UnitsOf, systems: readonly StorePath[]): UnitTree[] {
+export function earlierUnits(
+  of: UnitsOf,
+  systems: readonly StorePath[],
+): { from: UnitTree[]; live?: UnitTree } {
   const readable = systems.filter(system => isReadable(of.prefix, system))
-  const trees = readable.map(system => systemUnits(of, system))
-  return readable.length === systems.length && trees.length > 0 ? trees : [...trees, liveUnits(of)]
+  const from = readable.map(system => systemUnits(of, system))
+  const whole = readable.length === systems.length && from.length > 0
+  return whole ? { from } : { from, live: liveUnits(of) }
 }
 
 function isReadable(prefix: string, system: StorePath): boolean {

@@ -382,6 +382,14 @@ test('where nobody has booted, what is wanted and never ran is started', () => {
   assert.deepEqual(started(['multi-user.target', 'web.service failed']), [])
 })
 
+test('where the system of now is not known, what it lacks is left, and what differs is not', () => {
+  const live = tree({ 'web.service': web(), 'cron.service': web(), 'multi-user.target': '[Unit]' })
+  const to = tree({ ...wanted, 'web.service': web2() })
+  const units = ['web.service', 'cron.service', 'multi-user.target'].map(loaded)
+  const plan = planSwitch({ from: [], live, to, loaded: units, resume: [], startWanted: false })
+  assert.deepEqual([plan.stop, plan.start], [['web.service'], ['web.service']])
+})
+
 function tree(files: Files): UnitTree {
   const entries = Object.entries(files).map(([name, text]): [string, UnitEntry] => [
     name,
