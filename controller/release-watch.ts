@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Release, Seed, SignedDocument } from '../agent/codec/documents.ts'
-import { codeOf, messageOf, RejectedError } from '../agent/codec/errors.ts'
+import { codeOf, isErrno, messageOf, RejectedError, UsageError } from '../agent/codec/errors.ts'
 import { asConfig } from '../agent/codec/json-fields.ts'
 import { decodeRelease } from '../agent/codec/release.ts'
 import { decodeSeed } from '../agent/codec/seed.ts'
@@ -11,8 +11,10 @@ import { openSource } from '../agent/source/open-source.ts'
 import type { Source } from '../agent/source/source.ts'
 import { requireQuorum } from '../agent/trust/quorum.ts'
 import { extendChain } from '../agent/trust/root-chain.ts'
+import { listVersions, trustedRoots } from '../installer/root-files.ts'
 import type { Fleet } from './fleet.ts'
 import type { Log } from './log.ts'
+import { nearestProject } from './nearest-project.ts'
 import { compareReleases } from './rollout.ts'
 
 /** What the controller reads by itself: as a host would, and believed on the same terms. */
@@ -30,16 +32,31 @@ export type WatchOptions = {
 const INTERVAL_MS = 5000
 const POLL_MS_MAX = 60_000
 
-/** From a seed file, or from the project; undefined where there is neither. */
-export async function watchConfig(
+/** From a seed file, or from the project; `watch` is absent where there is nothing to read yet. */
+export function watchConfig(
   seedFile: string | undefined,
   projectFile: string | undefined,
-): Promise<WatchConfig | undefined> {
+): { fleet?: string; watch?: WatchConfig } {
   if (seedFile !== undefined) {
-    return asConfig(() => decodeSeed(readFileSync(seedFile), seedFile))
+    const watch = asConfig(() => decodeSeed(readConfig(seedFile), seedFile))
+    return { fleet: watch.fleet, watch }
   }
-  if (projectFile === undefined) return undefined
-  return undefined
+  const project = nearestProject(projectFile)
+  if (project === undefined) return {}
+  const { fleet, channel, sources } = project
+  if (sources.length === 0 || listVersions(project.root).length === 0) return { fleet }
+  const { roots, root, digest } = trustedRoots(project.root)
+  const pin = { version: roots.at(-1)?.root.version ?? root.version, sha256: digest }
+  return { fleet, watch: { fleet, channel, sources, root: pin } }
+}
+
+function readConfig(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    const is = isErrno(cause, 'ENOENT') ? 'it does not exist' : messageOf(cause)
+    throw new UsageError('missing', `Cannot open "${path}": ${is}`, { cause })
+  }
 }
 
 /** Looks for releases until it is closed. Trouble is logged once, and never ends the controller. */

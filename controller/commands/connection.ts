@@ -1,7 +1,7 @@
 import type { Invocation } from '../../agent/cli/command.ts'
-import { codeOf, UsageError } from '../../agent/codec/errors.ts'
-import { type Project, readProject } from '../../installer/project.ts'
+import { UsageError } from '../../agent/codec/errors.ts'
 import { ControllerClient, readTokenFile } from '../client.ts'
+import { nearestProject } from '../nearest-project.ts'
 
 /** The options by which a command finds its controller. */
 export const connectionOptions = {
@@ -21,7 +21,7 @@ export async function connect(invocation: Invocation): Promise<ControllerClient>
   const { values, signal } = invocation
   const text = (key: string) => (typeof values[key] === 'string' ? values[key] : undefined)
   const given = text('controller') ?? process.env.HOLDFAST_CONTROLLER
-  const project = given === undefined ? projectController(text('project')) : undefined
+  const project = given === undefined ? nearestProject(text('project'))?.controller : undefined
   const url = given ?? project?.url
   if (url === undefined) {
     throw new UsageError('usage', 'Cannot find "controller": no URL is given', {
@@ -31,14 +31,4 @@ export async function connect(invocation: Invocation): Promise<ControllerClient>
   const file = text('token-file') ?? process.env.HOLDFAST_TOKEN_FILE ?? project?.tokenFile
   const token = file === undefined ? undefined : readTokenFile(file)
   return new ControllerClient({ url, signal, ...(token !== undefined && { token }) })
-}
-
-/** What the project file says; a folder without one is no error, as all may be given as options. */
-function projectController(flag: string | undefined): Project['controller'] {
-  try {
-    return readProject(flag).controller
-  } catch (error) {
-    if (flag === undefined && codeOf(error) === 'no-project') return undefined
-    throw error
-  }
 }

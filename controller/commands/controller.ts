@@ -35,8 +35,8 @@ async function run({ values, positionals, print, json, signal }: Invocation) {
   const { startController } = await import('../server.ts')
   const { openLog } = await import('../log.ts')
   const { watchConfig, watchReleases } = await import('../release-watch.ts')
-  const config = await watchConfig(text('source-config'), text('project'))
-  const fleet = text('fleet') ?? config?.fleet
+  const config = watchConfig(text('source-config'), text('project'))
+  const fleet = text('fleet') ?? config.fleet
   const log = openLog()
   const running = await startController({
     directory,
@@ -46,9 +46,16 @@ async function run({ values, positionals, print, json, signal }: Invocation) {
     ...(fleet !== undefined && { fleet }),
   })
   const tokenFile = join(directory, 'operator.token')
-  const watch = config && watchReleases({ config, fleet: running.fleet, log, scratch: directory })
+  const watch =
+    config.watch &&
+    watchReleases({ config: config.watch, fleet: running.fleet, log, scratch: directory })
   print(json ? { url: running.url, tokenFile } : running.url)
-  log.info({ event: 'controller.started', url: running.url, tokenFile, watches: config?.channel })
+  log.info({
+    event: 'controller.started',
+    url: running.url,
+    tokenFile,
+    watches: config.watch?.channel,
+  })
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
