@@ -1,5 +1,6 @@
 /** Where documents lie in every kind of source, and how large they may be. See docs/reference/formats.md. */
 import { RejectedError } from '../codec/errors.ts'
+import { isChannelName } from '../codec/names.ts'
 
 /** Of release.json and N.json; their codecs refuse more as well. */
 export const DOCUMENT_BYTES_MAX = 1024 * 1024
@@ -23,6 +24,6 @@ export function signaturesPath(document: string): string {
 
 /** A channel becomes a directory name and part of an address, so it is held to plain words. */
 export function assertChannel(channel: string): void {
-  if (/^[a-z0-9][a-z0-9._-]{0,62}$/i.test(channel) && channel !== 'root') return
+  if (isChannelName(channel)) return
   throw new RejectedError('config', `Cannot read channel "${channel}": it is not a plain word`)
 }
