@@ -18,7 +18,7 @@ export class CacheDirectory {
   readonly #scratch: string
   #files = 0
 
-  /** Makes the directory where it is missing; fails with `cache-conflict` on one of another store. */
+  /** Makes the directory where it is missing; fails with `config` where a file has its name. */
   constructor(path: string) {
     this.path = path
     if (existsSync(path) && !statSync(path).isDirectory()) {
@@ -30,6 +30,7 @@ export class CacheDirectory {
     mkdirSync(this.#scratch, { recursive: true })
   }
 
+  /** Fails with `cache-conflict` on a cache of another store. */
   async writeCacheInfo(): Promise<void> {
     const known = this.read('nix-cache-info')?.toString()
     if (known === undefined) return await this.place('nix-cache-info', CACHE_INFO)

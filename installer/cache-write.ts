@@ -55,8 +55,8 @@ export type CacheWrite = {
 /**
  * Writes the closures of `systems` to a static binary cache: NARs, then narinfos, then closure
  * manifests, so that what is named is there. What the cache has already is left alone, so that an
- * interrupted write goes on where it was. Errors: `missing-path` from the store, HostError `damaged`,
- * UsageError `cache-conflict` where the cache holds another content of a path.
+ * interrupted write goes on where it was. Errors: `missing-path` from the store; HostError
+ * `damaged`; UsageError `cache-conflict` where the cache holds another content of a path.
  */
 export async function writeCache(request: WriteCacheRequest): Promise<CacheWrite> {
   const closures = request.systems.map((system): Closure => {

@@ -9,7 +9,7 @@ import { narOf } from '../agent/codec/nar-write.ts'
 import { formatNixHash } from '../agent/codec/nix-hash.ts'
 import type { CacheDirectory } from './cache-directory.ts'
 
-/** Zstd's own default. Its worker threads (`ZSTD_c_nbWorkers`) break Node's streams, so: one a path. */
+/** Zstd's own default. Its worker threads (`ZSTD_c_nbWorkers`) break Node's streams. */
 const ZSTD_LEVEL = 3
 /** With Node's default of 16 KiB, most of the time goes into crossing threads. */
 const OUTPUT_CHUNK_BYTES = 1024 * 1024
@@ -18,8 +18,8 @@ const OUTPUT_CHUNK_BYTES = 1024 * 1024
 export type PackedNar = { url: string; compression: 'zstd'; fileHash: string; fileSize: number }
 
 /**
- * Dumps the tree at `tree` into the cache as `nar/<hash of the file>.nar.zst`. The tree must be what
- * was registered as `info`: HostError `damaged` where it is not, and the cache stays as it was.
+ * Dumps the tree at `tree` into the cache as `nar/<hash of the file>.nar.zst`. The tree must be
+ * what was registered as `info`: HostError `damaged` where it is not, and nothing is published.
  */
 export async function packNar(
   tree: string,

@@ -1,5 +1,5 @@
 /**
- * Nix's own base32: least significant five bits last, without the letters e, o, t and u, no padding.
+ * Nix's own base32: least significant five bits last; no letters e, o, t and u; no padding.
  *
  *   text  = ceil(bytes × 8 / 5) characters of the alphabet below; unused leading bits are zero
  */
@@ -9,7 +9,7 @@ export const BASE32_ALPHABET = '0123456789abcdfghijklmnpqrsvwxyz'
 
 const digits = new Map([...BASE32_ALPHABET].map((character, digit) => [character, digit]))
 
-/** How many characters `byteLength` bytes take: 32 for the 20 bytes of a store path, 52 for SHA-256. */
+/** How many characters bytes take: 32 for the 20 bytes of a store path, 52 for a SHA-256. */
 export function base32Length(byteLength: number): number {
   return Math.ceil((byteLength * 8) / 5)
 }

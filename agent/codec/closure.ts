@@ -69,7 +69,7 @@ function refuseUnknownFeatures(features: string[]): void {
   if (unknown !== undefined) throw refuse(`it requires the unknown feature "${unknown}"`)
 }
 
-/** The paths so that each comes after all it refers to; fails with `closure` where that cannot be. */
+/** The paths, each after all that it refers to; fails with `closure` where that cannot be. */
 export function referencesFirst(paths: PathInfo[]): PathInfo[] {
   const byName = new Map(paths.map(info => [info.path, info]))
   const waiting = new Map<StorePath, number>()

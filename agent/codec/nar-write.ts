@@ -24,7 +24,7 @@ import { formatNixHash } from './nix-hash.ts'
 
 /** Large enough that a system call costs nothing beside its bytes. */
 const CHUNK_BYTES = 256 * 1024
-/** What one step writes besides contents: a name of 255 bytes or a target of 4,095, and the tags. */
+/** What one step writes besides contents: a name of 255 bytes, a target of 4,095, and tags. */
 const STEP_BYTES_MAX = 8 * 1024
 
 const MAGIC = tokens('nix-archive-1')

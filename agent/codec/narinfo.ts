@@ -55,7 +55,7 @@ export function formatNarinfo(info: Narinfo): Buffer {
   return Buffer.from(present.map(([key, value]) => `${key}: ${value}\n`).join(''))
 }
 
-/** Reads the narinfo of `path`; fails with `narinfo` on any other, and on what breaks the grammar. */
+/** Reads the narinfo of `path`; fails with `narinfo` on another, and on a broken grammar. */
 export function parseNarinfo(bytes: Uint8Array, path: StorePath): Narinfo {
   const fields = new Fields(bytes, path)
   if (fields.one('StorePath') !== path) throw fields.refuse('it is of another path')

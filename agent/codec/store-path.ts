@@ -13,7 +13,7 @@ import type { StorePath } from './documents.ts'
 import { RejectedError } from './errors.ts'
 
 export const STORE_DIR = '/nix/store'
-/** Nix's limit: with hash, dash and `.lock` or `.drv.chroot` a file name still has at most 255 bytes. */
+/** Nix's limit: with hash, dash and `.drv.chroot`, a file name still has at most 255 bytes. */
 export const STORE_NAME_LENGTH_MAX = 211
 /** Characters of the hash part. */
 export const STORE_HASH_LENGTH = 32
@@ -23,7 +23,7 @@ export type ParsedStorePath = { path: StorePath; hash: string; name: string }
 const grammar = /^\/nix\/store\/([0-9a-df-np-sv-z]{32})-([0-9a-zA-Z+\-._?=]{1,211})$/
 const reservedName = /^\.\.?(-|$)/
 
-/** Fails with `store-path` on anything but a direct child of `/nix/store` that Nix could name so. */
+/** Fails with `store-path` on all but a direct child of `/nix/store` that Nix could name so. */
 export function parseStorePath(text: unknown): ParsedStorePath {
   const parsed = match(text)
   if (parsed === undefined) {
@@ -51,7 +51,7 @@ function match(text: unknown): ParsedStorePath | undefined {
 
 export type FixedOutput = {
   name: string
-  /** SHA-256 of the NAR; of a NAR with its own hash masked when `self` is true: see `nar-write.ts`. */
+  /** SHA-256 of the NAR; where `self` is true, its `maskedDigest`: see `nar-mask.ts`. */
   sha256: Uint8Array
   /** Other paths it refers to, in any order. */
   references: StorePath[]

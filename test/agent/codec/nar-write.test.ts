@@ -84,10 +84,10 @@ const trees: [name: string, make: (path: string) => void][] = [
     },
   ],
   [
-    'a directory of 3,000 entries',
+    'a directory of 600 entries',
     path => {
       mkdirSync(path)
-      for (let index = 0; index < 3000; index++) writeFileSync(join(path, `${index}`), `${index}`)
+      for (let index = 0; index < 600; index++) writeFileSync(join(path, `${index}`), `${index}`)
     },
   ],
   [

@@ -57,9 +57,10 @@ test('gives back the bytes of a narinfo with every field', () => {
   assert.equal(formatNarinfo(parse(whole)).toString(), whole)
 })
 
-test('takes what Nix and other caches write: fewer fields, unknown ones, hexadecimal, a query', () => {
+test('takes what other caches write: fewer fields, unknown ones, hexadecimal, a query', () => {
   const hash = Buffer.alloc(32, 7)
-  const text = `References:\nStorePath: ${path}\nNarSize: 0\nSystem: x86_64-linux\nDeriver: unknown-deriver
+  const text = `References:\nStorePath: ${path}\nNarSize: 0\nSystem: x86_64-linux
+Deriver: unknown-deriver
 NarHash: sha256:${hash.toString('hex')}\nURL: nar/x.nar?hash=abc&y=1\n`
   assert.deepEqual(parse(text), {
     path,

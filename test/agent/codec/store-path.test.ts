@@ -89,7 +89,8 @@ test('computes the paths that Nix computes for files and texts', t => {
   const text = run('nix-instantiate', [...store, '--eval', '-E', `toString (${expression})`])
   const first = textPath('a', sha256('x'), [])
   assert.equal(JSON.stringify(textPath('b.txt', sha256(`to ${first}`), [first])), text)
-  const both = `let a = builtins.toFile "a" "x"; b = ${expression}; in builtins.toFile "c" "\${a}\${b}"`
+  const inner = `a = builtins.toFile "a" "x"; b = ${expression};`
+  const both = `let ${inner} in builtins.toFile "c" "\${a}\${b}"`
   const second = JSON.parse(text) as string
   const third = run('nix-instantiate', [...store, '--eval', '-E', `toString (${both})`])
   for (const references of [
