@@ -5,6 +5,7 @@
 import { globSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { lateCommonJs } from './late-common-js.ts'
 
 export type BundleOptions = {
   /** Output name → source file. Workers keep their own names, as their users address them so. */
@@ -40,6 +41,7 @@ export async function bundle(options: BundleOptions): Promise<void> {
     chunkNames: '[name]-[hash]',
     banner: { js: BANNER },
     external: options.external ?? [],
+    plugins: [lateCommonJs],
     logLevel: 'error',
   })
 }
@@ -75,4 +77,5 @@ export async function bundleAll(): Promise<void> {
   renameSync(fresh, join(top, 'dist'))
 }
 
-if (import.meta.main) await bundleAll()
+// A part of the bundle itself, where `main` means the whole program.
+if (import.meta.main && import.meta.filename.endsWith('bundle.ts')) await bundleAll()

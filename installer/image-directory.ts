@@ -9,13 +9,15 @@ import {
   mkdirSync,
   readdirSync,
   readlinkSync,
+  renameSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { StorePath } from '../agent/codec/documents.ts'
 import { encodeRegistration } from '../agent/codec/registration.ts'
+import { removeTree } from '../agent/store/staging.ts'
 import type { Store } from '../agent/store/store.ts'
 import { readLayout } from '../agent/system/layout-file.ts'
 import { ensureLink } from '../agent/system/links.ts'
@@ -43,9 +45,12 @@ export function writeImageDirectory(options: ImageDirectoryOptions): void {
   mkdirSync(join(directory, 'nix/store'), { recursive: true })
   for (const { path } of closure) {
     const target = join(directory, path)
-    // A copy that was cut has no registration yet; the first entry to be made is the path itself.
     if (existsSync(target)) continue
-    copyPath(store.physical(path), target, hardLinks)
+    // A name in the store is there when all of its files are.
+    const staging = join(directory, 'nix/store', `.${basename(path)}.new`)
+    removeTree(staging)
+    copyPath(store.physical(path), staging, hardLinks)
+    renameSync(staging, target)
   }
   writeFileSync(join(directory, 'nix-path-registration'), encodeRegistration(closure))
   const { rootfs } = readLayout(store.root, system)
