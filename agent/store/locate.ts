@@ -1,9 +1,6 @@
 import { RejectedError } from '../codec/errors.ts'
 import { type Compression, compressions } from './decode.ts'
 
-/** No real narinfo comes near it: 20,000 references would. */
-export const NARINFO_BYTES_MAX = 2 * 1024 * 1024
-
 /** Where a cache keeps the NAR of a path. */
 export type Location = { url: string; compression: Compression }
 

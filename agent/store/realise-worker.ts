@@ -1,9 +1,10 @@
 /** A thread that takes store paths from a cache to the disk, each in one go on reused buffers. */
 import { basename } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
+import { NARINFO_BYTES_MAX } from '../codec/narinfo.ts'
 import { CacheClient } from './cache-client.ts'
 import { flushTrees } from './flush.ts'
-import { NARINFO_BYTES_MAX, readLocation } from './locate.ts'
+import { readLocation } from './locate.ts'
 import { explainWriteError, PathReceiver } from './path-receiver.ts'
 import { checkTree } from './tree-check.ts'
 import { toWire, type WorkerRequest, type WorkerStart } from './worker-protocol.ts'
