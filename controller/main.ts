@@ -3,6 +3,7 @@
 import { type Command, runCommand } from '../agent/cli/command.ts'
 import { build } from '../installer/commands/build.ts'
 import { keysNew } from '../installer/commands/keys-new.ts'
+import { publish } from '../installer/commands/publish.ts'
 import { rootInit } from '../installer/commands/root-init.ts'
 import { rootNext } from '../installer/commands/root-next.ts'
 import { rootSign } from '../installer/commands/root-sign.ts'
@@ -19,7 +20,7 @@ import { tokenNew } from './commands/token-new.ts'
 
 const commands: Command[] = [
   ...[keysNew, rootInit, rootNext, rootSign, sign, verify],
-  ...[build],
+  ...[build, publish],
   ...[controller, tokenNew, getHosts, getRollouts, status],
   ...[createHost, ...changeHostCommands, destroyHost, deleteHost],
 ]
