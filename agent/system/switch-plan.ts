@@ -135,7 +135,8 @@ function planWanted(input: PlanInput, draft: Draft): void {
         wantedBy(tree, target.name).has(name) ? findUnit(tree, name) : undefined,
       )
       const wasThere = before.length > 0 && before.every(old => old !== undefined)
-      const changed = !wasThere || changeFrom(before, next) === 'restart'
+      const again = advice(name, next).restartIfChanged || hasState(input, name, 'failed')
+      const changed = !wasThere || (again && changeFrom(before, next) === 'restart')
       if (changed || (input.startWanted && !isLoaded(input, name))) draft.start.add(name)
     }
   }
@@ -203,6 +204,10 @@ function isRunning(unit: LoadedUnit): boolean {
 
 function isUp(input: PlanInput, name: string): boolean {
   return input.loaded.some(unit => unit.name === name && isRunning(unit))
+}
+
+function hasState(input: PlanInput, name: string, state: LoadedUnit['active']): boolean {
+  return input.loaded.some(unit => unit.name === name && unit.active === state)
 }
 
 function isLoaded(input: PlanInput, name: string): boolean {

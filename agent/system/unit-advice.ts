@@ -1,5 +1,5 @@
 import type { LoadedUnit } from './service-manager.ts'
-import { templateOf, type UnitSections, unitBool, unitType } from './unit-files.ts'
+import { templateOf, type UnitSections, unitBool, unitType, unitValues } from './unit-files.ts'
 
 /** What a unit says about being switched. The keys are NixOS's; a unit that is silent gets these. */
 export type Advice = {
@@ -38,17 +38,15 @@ const shipped: Record<string, Partial<Advice>> = {
   'systemd-udevd.service': { stopIfChanged: false },
   'ssh.service': { stopIfChanged: false },
   'sshd.service': { stopIfChanged: false },
-  // What only runs once, early in a boot, must not run again in the middle of a life.
-  'systemd-remount-fs.service': { restartIfChanged: false },
-  'systemd-random-seed.service': { restartIfChanged: false },
-  'systemd-update-utmp.service': { restartIfChanged: false },
+  // Taking the network down before bringing it up could cut off who waits for this switch.
+  'networking.service': { stopIfChanged: false },
+  'NetworkManager.service': { stopIfChanged: false },
   'systemd-user-sessions.service': { restartIfChanged: false },
-  'systemd-machine-id-commit.service': { restartIfChanged: false },
 }
 
 /** Reads the advice of a definition, on top of what is known about its name. */
 export function advice(name: string, unit: UnitSections): Advice {
-  const known = shipped[name] ?? shipped[templateOf(name) ?? ''] ?? {}
+  const known = shipped[name] ?? shipped[templateOf(name) ?? ''] ?? defaults(name, unit)
   const says = (key: string, fallback: boolean) =>
     unitBool(unit, ['Service', key], unitBool(unit, ['Unit', key], fallback))
   return {
@@ -62,6 +60,16 @@ export function advice(name: string, unit: UnitSections): Advice {
     refuseManualStart: says('RefuseManualStart', false) || says('X-OnlyManualStart', false),
     refuseManualStop: says('RefuseManualStop', false),
   }
+}
+
+/**
+ * systemd's own steps of an early boot are not repeated in the middle of a life: one of them empties
+ * `/tmp`, others count boots and seed randomness.
+ */
+function defaults(name: string, unit: UnitSections): Partial<Advice> {
+  const once = unitValues(unit, 'Service', 'Type').at(-1) === 'oneshot'
+  const early = !unitBool(unit, ['Unit', 'DefaultDependencies'], true)
+  return name.startsWith('systemd-') && once && early ? { restartIfChanged: false } : {}
 }
 
 /**

@@ -1,30 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { LoadedUnit } from '../../../agent/system/service-manager.ts'
-import { planSwitch, type SwitchPlan } from '../../../agent/system/switch-plan.ts'
-import type { UnitEntry, UnitTree } from '../../../agent/system/unit-tree.ts'
-
-/** `name` → text; `-> other` is an alias. */
-type Files = Record<string, string>
-type Story = {
-  old: Files
-  next: Files
-  /** Active unless said otherwise: `web.service failed`. */
-  loaded: string[]
-  plan: Partial<SwitchPlan>
-  resume?: string[]
-  /** More systems that a cut switch went through. */
-  also?: Files[]
-}
-
-const web = (extra = '') => `[Service]\nExecStart=/nix/store/a-web/bin/web\n${extra}`
-const web2 = (extra = '') => `[Service]\nExecStart=/nix/store/b-web/bin/web\n${extra}`
-const wanted = { 'multi-user.target': '[Unit]', 'multi-user.target.wants/web.service': '' }
-const changed = (extra: string) => ({
-  old: { 'web.service': web() },
-  next: { 'web.service': web2(extra) },
-  loaded: ['web.service'],
-})
+import { planSwitch } from '../../../agent/system/switch-plan.ts'
+import {
+  changed,
+  loaded,
+  type Story,
+  testStories,
+  tree,
+  wanted,
+  web,
+  web2,
+} from './switch-stories.ts'
 
 const stories: [name: string, story: Story][] = [
   [
@@ -176,202 +162,9 @@ const stories: [name: string, story: Story][] = [
       plan: { start: ['web.service'] },
     },
   ],
-  [
-    'takes the socket of a changed service along, which starts it',
-    {
-      old: { 'web.service': web(), 'web.socket': '[Socket]' },
-      next: { 'web.service': web2(), 'web.socket': '[Socket]' },
-      loaded: ['web.service', 'web.socket'],
-      plan: { stop: ['web.service', 'web.socket'], start: ['web.socket'] },
-    },
-  ],
-  [
-    'starts both where the service says it is not started by its socket',
-    {
-      old: { 'web.service': web(), 'web.socket': '[Socket]' },
-      next: { 'web.service': web2('X-NotSocketActivated=yes'), 'web.socket': '[Socket]' },
-      loaded: ['web.service', 'web.socket'],
-      plan: { stop: ['web.service', 'web.socket'], start: ['web.service', 'web.socket'] },
-    },
-  ],
-  [
-    'leaves a changed socket by itself',
-    {
-      old: { 'web.socket': '[Socket]\nListenStream=1' },
-      next: { 'web.socket': '[Socket]\nListenStream=2' },
-      loaded: ['web.socket'],
-      plan: {},
-    },
-  ],
-  [
-    'leaves changed slices and paths to systemd',
-    {
-      old: { 'a.slice': '[Slice]\nx=1', 'a.path': '[Path]\nx=1' },
-      next: { 'a.slice': '[Slice]\nx=2', 'a.path': '[Path]\nx=2' },
-      loaded: ['a.slice', 'a.path'],
-      plan: {},
-    },
-  ],
-  [
-    'restarts a changed timer',
-    {
-      old: { 'a.timer': '[Timer]\nOnCalendar=daily' },
-      next: { 'a.timer': '[Timer]\nOnCalendar=hourly' },
-      loaded: ['a.timer'],
-      plan: { restart: ['a.timer'] },
-    },
-  ],
-  [
-    'mounts again what is mounted from elsewhere, but not the store',
-    {
-      old: { 'srv.mount': '[Mount]\nWhat=a', 'nix.mount': '[Mount]\nWhat=a' },
-      next: { 'srv.mount': '[Mount]\nWhat=b', 'nix.mount': '[Mount]\nWhat=b' },
-      loaded: ['srv.mount', 'nix.mount'],
-      plan: { restart: ['srv.mount'], reload: ['nix.mount'] },
-    },
-  ],
-  [
-    'stops a target that asks for it, and starts it in order',
-    {
-      old: { 'a.target': '[Unit]' },
-      next: { 'a.target': '[Unit]\nX-StopOnReconfiguration=yes' },
-      loaded: ['a.target'],
-      plan: { stop: ['a.target'], start: ['a.target'] },
-    },
-  ],
-  [
-    'treats an instance by its template',
-    {
-      old: { 'job@.service': web() },
-      next: { 'job@.service': web2() },
-      loaded: ['job@one.service'],
-      plan: { stop: ['job@one.service'], start: ['job@one.service'] },
-    },
-  ],
-  [
-    'sees a drop-in of one instance',
-    {
-      old: { 'job@.service': web() },
-      next: { 'job@.service': web(), 'job@one.service.d/x.conf': '[Service]\nNice=1' },
-      loaded: ['job@one.service', 'job@two.service'],
-      plan: { stop: ['job@one.service'], start: ['job@one.service'] },
-    },
-  ],
-  [
-    'sees a drop-in for all services',
-    {
-      old: { 'a.service': web() },
-      next: { 'a.service': web(), 'service.d/x.conf': '[Service]\nNice=1' },
-      loaded: ['a.service'],
-      plan: { stop: ['a.service'], start: ['a.service'] },
-    },
-  ],
-  [
-    'follows an alias to what is wanted',
-    {
-      old: { 'multi-user.target': '[Unit]' },
-      next: {
-        'multi-user.target': '[Unit]',
-        'multi-user.target.wants/www.service': '',
-        'www.service': '-> web.service',
-        'web.service': web(),
-      },
-      loaded: ['multi-user.target'],
-      plan: { start: ['web.service'] },
-    },
-  ],
-  [
-    'reloads the message bus, never restarts it',
-    {
-      old: { 'dbus.service': web() },
-      next: { 'dbus.service': web2() },
-      loaded: ['dbus.service'],
-      plan: { reload: ['dbus.service'] },
-    },
-  ],
-  [
-    'leaves logins alone',
-    {
-      old: { 'systemd-logind.service': web(), 'user@.service': web(), 'getty@.service': web() },
-      next: { 'systemd-logind.service': web2(), 'user@.service': web2(), 'getty@.service': web2() },
-      loaded: ['systemd-logind.service', 'user@0.service', 'getty@tty1.service'],
-      plan: { skip: ['getty@tty1.service', 'systemd-logind.service', 'user@0.service'] },
-    },
-  ],
-  [
-    'restarts the agent last',
-    {
-      old: { 'holdfast-agent.service': web() },
-      next: { 'holdfast-agent.service': web2() },
-      loaded: ['holdfast-agent.service'],
-      plan: { agent: 'restart' },
-    },
-  ],
-  [
-    'stops an agent that is gone last',
-    {
-      old: { 'holdfast-agent.service': web() },
-      next: {},
-      loaded: ['holdfast-agent.service'],
-      plan: { agent: 'stop' },
-    },
-  ],
-  [
-    'leaves units that no system brought',
-    { old: {}, next: {}, loaded: ['local.service'], plan: {} },
-  ],
-  [
-    'leaves units from generators, even of the same name',
-    { ...changed(''), loaded: ['web.service active /run/systemd/generator/web.service'], plan: {} },
-  ],
-  [
-    'starts what a cut switch had stopped',
-    {
-      old: { 'web.service': web() },
-      next: { 'web.service': web() },
-      loaded: [],
-      resume: ['web.service', 'gone.service'],
-      plan: { start: ['web.service'] },
-    },
-  ],
-  [
-    'restarts what a cut switch may have started with other files',
-    {
-      old: { 'web.service': web() },
-      also: [{ 'web.service': web2() }],
-      next: { 'web.service': web() },
-      loaded: ['web.service'],
-      plan: { stop: ['web.service'], start: ['web.service'] },
-    },
-  ],
-  [
-    'stops what only the system of a cut switch had',
-    {
-      old: {},
-      also: [{ 'new.service': web() }],
-      next: {},
-      loaded: ['new.service'],
-      plan: { stop: ['new.service'] },
-    },
-  ],
 ]
 
-for (const [name, story] of stories) {
-  test(name, () => {
-    const plan = planSwitch({
-      from: [story.old, ...(story.also ?? [])].map(tree),
-      to: tree(story.next),
-      loaded: story.loaded.map(loaded),
-      resume: story.resume ?? [],
-      startWanted: false,
-    })
-    const empty = { stop: [], reload: [], restart: [], start: [], skip: [] }
-    const { reset, ...rest } = plan
-    const { reset: wantedReset, ...wantedPlan } = story.plan
-    assert.deepEqual(rest, { ...empty, ...wantedPlan })
-    if (wantedReset !== undefined) assert.deepEqual(reset, wantedReset)
-  })
-}
+testStories(stories)
 
 test('where nobody has booted, what is wanted and never ran is started', () => {
   const files = { ...wanted, 'web.service': web() }
@@ -389,22 +182,3 @@ test('where the system of now is not known, what it lacks is left, and what diff
   const plan = planSwitch({ from: [], live, to, loaded: units, resume: [], startWanted: false })
   assert.deepEqual([plan.stop, plan.start], [['web.service'], ['web.service']])
 })
-
-function tree(files: Files): UnitTree {
-  const entries = Object.entries(files).map(([name, text]): [string, UnitEntry] => [
-    name,
-    text.startsWith('-> ') ? { alias: text.slice(3) } : { text },
-  ])
-  return { folders: [new Map(entries)] }
-}
-
-function loaded(text: string): LoadedUnit {
-  const [name, active = 'active', fragment] = text.split(' ')
-  return {
-    name: name!,
-    active: active as LoadedUnit['active'],
-    sub: active === 'active' ? 'running' : active,
-    fragment: fragment ?? `/etc/systemd/system/${name}`,
-    exitCode: 0,
-  }
-}
