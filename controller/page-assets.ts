@@ -77,7 +77,7 @@ button { background: var(--text); color: var(--back); border: 0; font-weight: 60
   thead { display: none } .scroll { background: none; border: 0 }
   table, tbody, tr, th, td { display: block }
   tbody tr { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
-    padding: 10px 14px; margin-bottom: 8px; display: grid; grid-template-columns: 1fr 1fr; gap: 0 14px }
+    padding: 10px 14px; margin-bottom: 8px; display: grid; grid-template-columns: repeat(3, 1fr); gap: 0 14px }
   tbody th { grid-column: 1 / -1; padding: 0 0 4px }
   td { padding: 3px 0; white-space: normal }
   td::before { content: attr(data-label); display: block; font-size: 12px; color: var(--dim) }
