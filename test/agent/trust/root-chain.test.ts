@@ -169,6 +169,13 @@ test('H17 lets the root quorum overrule what a stolen release key has spent', ()
   assert.equal(accepted.floor.time, NOW - 24 * 3600 * 1000, 'the false future is forgotten')
 })
 
+test('H17 refuses a release of an epoch that is over, even on a host that never saw another', () => {
+  const roots = [signedRoot(rootOf({ version: 2, epoch: 2 }), rootKey)]
+  assert.throws(() => accept(inputOf({ roots })), { code: 'rollback' })
+  const release = signedRelease(releaseOf({ epoch: 2, version: 1 }), releaseKey)
+  assert.equal(accept(inputOf({ roots, release })).news, 'newer')
+})
+
 test('keeps a root that revokes a key, though the release is still signed by that key', () => {
   const roles = { ...rootOf().roles, release: role(1, signer(12)) }
   const roots = [signedRoot(rootOf({ version: 2, roles }), rootKey)]
