@@ -4,8 +4,6 @@ import { basename } from 'node:path'
 import { RejectedError, TransientError } from '../codec/errors.ts'
 import type { FetchOrder, FetchOutcome } from './git-order.ts'
 
-/** Resident memory of the worker; loading takes 90 MiB, and a pack is held about three times. */
-export const WORKER_BYTES_MAX = 320 * 1024 * 1024
 const WATCH_MS = 50
 
 /** Runs one fetch in a process of its own and ends that process whatever happens. */
@@ -74,7 +72,7 @@ function watch(child: ChildProcess, order: FetchOrder, signal: AbortSignal): Sto
     reject(new TransientError('unreachable', text))
   }, order.deadlineMs)
   const memory = setInterval(() => {
-    if (residentBytes(child) <= WORKER_BYTES_MAX) return
+    if (residentBytes(child) <= order.memoryBytesMax) return
     const text = `Cannot fetch "${order.url}": unpacking it takes too much memory`
     reject(new RejectedError('oversized', text))
   }, WATCH_MS)

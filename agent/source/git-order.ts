@@ -13,6 +13,8 @@ export type FetchOrder = {
   scratch: string
   /** All bytes of all answers together. */
   bytesMax: number
+  /** Resident memory of the worker; the parent watches it. */
+  memoryBytesMax: number
   deadlineMs: number
 }
 

@@ -10,11 +10,25 @@ import { assertChannel } from './release-tree.ts'
 import type { PollRequest, PollResult, Source } from './source.ts'
 import { type HttpLocation, parseHttpUrl, withoutSecrets } from './source-url.ts'
 
-/** A branch that holds releases is small; whoever keeps a distribution on it uses another branch. */
-export const PACK_BYTES_MAX = 32 * 1024 * 1024
+export type GitLimits = {
+  /** A branch that holds releases is small; a distribution belongs on another branch. */
+  packBytesMax: number
+  /** Resident, of the worker: loading takes 90 MiB, and a pack is held about three times. */
+  memoryBytesMax: number
+}
+
+const defaultLimits: GitLimits = {
+  packBytesMax: 32 * 1024 * 1024,
+  memoryBytesMax: 320 * 1024 * 1024,
+}
 const FETCH_MS_MAX = 300_000
 
-export type GitSourceOptions = { url: string; branch: string; scratch: string }
+export type GitSourceOptions = {
+  url: string
+  branch: string
+  scratch: string
+  limits?: GitLimits
+}
 type Fetched = Documents & { commit: string }
 
 /**
@@ -30,12 +44,12 @@ export class GitSource implements Source {
   #refused: { commit: string; error: RejectedError; request: string } | undefined
 
   constructor(options: GitSourceOptions) {
-    const { url, branch } = options
+    const { url, branch, limits = defaultLimits } = options
     assertBranch(branch)
     this.#options = options
     this.#transport = /^https?:/i.test(url)
-      ? new HttpTransport(parseHttpUrl(url), branch)
-      : new ProgramTransport(url, branch)
+      ? new HttpTransport(parseHttpUrl(url), branch, limits)
+      : new ProgramTransport(url, branch, limits)
     this.name = `git ${this.#transport.shown} ${branch}`
   }
 
@@ -81,13 +95,15 @@ class HttpTransport implements Transport {
   readonly shown: string
   readonly #location: HttpLocation
   readonly #branch: string
+  readonly #limits: GitLimits
   readonly #client: HttpClient
   #protocol: 0 | 2 = 2
 
-  constructor(location: HttpLocation, branch: string) {
+  constructor(location: HttpLocation, branch: string, limits: GitLimits) {
     this.shown = location.url
     this.#location = location
     this.#branch = branch
+    this.#limits = limits
     this.#client = new HttpClient({ credentials: location })
   }
 
@@ -101,7 +117,8 @@ class HttpTransport implements Transport {
   async fetch(request: PollRequest, scratch: string): Promise<Fetched> {
     const { channel, rootVersion, signal } = request
     const { url, authorization } = this.#location
-    const limits = { bytesMax: PACK_BYTES_MAX, deadlineMs: FETCH_MS_MAX }
+    const { packBytesMax: bytesMax, memoryBytesMax } = this.#limits
+    const limits = { bytesMax, memoryBytesMax, deadlineMs: FETCH_MS_MAX }
     const order = { url, branch: this.#branch, channel, rootVersion, scratch, ...limits }
     return await runGitWorker({ ...order, ...(authorization && { authorization }) }, signal)
   }
@@ -111,9 +128,11 @@ class ProgramTransport implements Transport {
   readonly shown: string
   readonly #url: string
   readonly #branch: string
+  readonly #limits: GitLimits
 
-  constructor(url: string, branch: string) {
+  constructor(url: string, branch: string, limits: GitLimits) {
     assertProgramUrl(url)
+    this.#limits = limits
     this.shown = withoutSecrets(url)
     this.#url = url
     this.#branch = branch
@@ -132,7 +151,7 @@ class ProgramTransport implements Transport {
       what: this.shown,
       signal,
       deadlineMs: FETCH_MS_MAX,
-      cap: { directory: scratch, bytesMax: PACK_BYTES_MAX },
+      cap: { directory: scratch, bytesMax: this.#limits.packBytesMax },
     }
     const gitdir = join(scratch, 'fetch.git')
     const commit = await fetchHead(gitdir, { url: this.#url, branch: this.#branch }, run)
