@@ -18,7 +18,9 @@ export type Facts = {
 export function statusOf(state: State, facts: Facts): Status {
   const { step, newest, committed, running, rejected, bootId } = state
   const { fleet, host, channel, sources, agentVersion, now } = facts
-  const synced = newest !== undefined && running === newest.system && atRest(state)
+  const wanted = newest?.system
+  const synced =
+    wanted !== undefined && running === wanted && committed?.system === wanted && atRest(state)
   const stale = newest !== undefined && now > newest.expires
   const message = messageOf(state, facts, stale)
   return {

@@ -272,7 +272,7 @@ function scopeOf({ step }: State): string {
 /** What an answer says beside its name, for the log. */
 function answerOf(said: Said | undefined): Record<string, unknown> {
   if (said === undefined) return {}
-  const { kind, ...rest } = said
-  if (kind === 'measured') return { answer: kind }
-  return { answer: kind, ...rest }
+  const { kind: answer, ...rest } = said
+  if ('baseline' in rest || 'profile' in rest) return { answer }
+  return { answer, ...rest }
 }

@@ -98,7 +98,10 @@ async function awaitActivation(
   signal: AbortSignal,
 ): Promise<Said> {
   const result = await resultOf(prefix, attempt, signal)
-  if (result.state === 'done') return { kind: 'activationDone', attempt, ...result }
+  if (result.state === 'done') {
+    const { exitCode, output } = result
+    return { kind: 'activationDone', attempt, exitCode, output }
+  }
   const message = `Cannot find the activation "${attempt}": it ended without a result`
   return { kind: 'activationLost', attempt, message }
 }

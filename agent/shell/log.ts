@@ -12,8 +12,8 @@ export type Log = {
   error: (fields: Fields) => void
 }
 
-/** Writes to stdout, synchronously: what was logged before a crash is there. */
-export function openLog(level: LogLevel, base: { host: string }): Log {
+/** Writes synchronously, to stdout unless data goes there: what came before a crash is there. */
+export function openLog(level: LogLevel, base: { host: string }, fd: 1 | 2 = 1): Log {
   const logger = pino(
     {
       level,
@@ -21,7 +21,7 @@ export function openLog(level: LogLevel, base: { host: string }): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
     },
-    pino.destination({ fd: 1, sync: true }),
+    pino.destination({ fd, sync: true }),
   )
   return {
     debug: fields => logger.debug(fields),

@@ -38,6 +38,8 @@ export type PartsOptions = {
   prefix: string
   configFile?: string
   seedFile?: string
+  /** Stdout is for data, so the log goes to stderr. */
+  logToStderr?: boolean
   /** How bytes become durable; tests cut the power in it. */
   write?: WriteFile
 }
@@ -50,20 +52,20 @@ export function openParts(options: PartsOptions): Parts {
   makeDirectories(places)
   const unlock = lockAgent(places.lock)
   try {
-    return assemble({ places, config, seed, unlock }, options.write ?? writeDurably)
+    const log = openLog(config.log.level, { host: seed.host }, options.logToStderr ? 2 : 1)
+    return assemble({ places, config, seed, log, unlock }, options.write ?? writeDurably)
   } catch (error) {
     unlock()
     throw error
   }
 }
 
-type Ground = { places: Places; config: AgentConfig; seed: Seed; unlock: () => void }
+type Ground = Pick<Parts, 'places' | 'config' | 'seed' | 'log'> & { unlock: () => void }
 
-function assemble({ places, config, seed, unlock }: Ground, writeFile: WriteFile): Parts {
+function assemble({ places, config, seed, log, unlock }: Ground, writeFile: WriteFile): Parts {
   const now = Date.now
   const random = Math.random
   const write = stateWriter(writeFile)
-  const log = openLog(config.log.level, { host: seed.host })
   const trust = new TrustFiles(places.state, seed.root.version, write)
   const sources = (config.sources ?? seed.sources).map(source =>
     openSource(source, { scratch: places.scratch }),

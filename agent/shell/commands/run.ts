@@ -46,6 +46,7 @@ function openAgent(values: Record<string, unknown>): Agent {
     prefix: text('prefix') ?? '/',
     ...(configFile === undefined ? {} : { configFile }),
     ...(seedFile === undefined ? {} : { seedFile }),
+    logToStderr: values.once === true,
   })
   return new Agent(parts)
 }
