@@ -70,7 +70,7 @@ export class Fleet {
       const host = await tx.hostByKey(fingerprint)
       if (!host) throw unknownKey()
       const channel = await takeReport({ tx, now: this.#now() }, host, report)
-      await settleChannel(tx, channel, this.#freshness())
+      if (channel !== undefined) await settleChannel(tx, channel, this.#freshness())
     })
   }
 

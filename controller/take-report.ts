@@ -19,13 +19,14 @@ export class ReplayedError extends RejectedError {
 
 /**
  * Takes a verified report: refuses an old counter (C06), another host's name (C05), then records
- * history, status and what they mean for rollouts. Returns the channel to settle.
+ * history, status and what they mean for rollouts. Returns the channel to settle, or undefined
+ * for a mere heartbeat.
  */
 export async function takeReport(
   { tx, now }: Taking,
   host: HostRecord,
   report: SentReport,
-): Promise<string> {
+): Promise<string | undefined> {
   const { status } = report
   if (status.host !== host.name || status.fleet !== host.fleet) {
     const is = `it is signed by the key of host "${host.name}" of fleet "${host.fleet}"`
@@ -47,7 +48,7 @@ export async function takeReport(
     since: changed || host.since === undefined ? now : host.since,
     offline: false,
   })
-  return status.channel
+  return changed || seen.length > 0 || host.offline ? status.channel : undefined
 }
 
 async function takeHistory(

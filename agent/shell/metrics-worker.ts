@@ -1,14 +1,13 @@
+/** Prints the host's metrics as one line of JSON and ends; `metrics.ts` starts it. */
 import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { parentPort, workerData } from 'node:worker_threads'
 import systeminformation from 'systeminformation'
 import type { Metrics } from '../codec/report.ts'
 
-const { storePath } = workerData as { storePath: string }
 const [memory, load, disk] = await Promise.all([
   systeminformation.mem(),
   systeminformation.currentLoad(),
-  statfs(storePath),
+  statfs(process.argv[2] ?? '/'),
 ])
 const metrics: Metrics = {
   uptimeSeconds: Math.floor(systeminformation.time().uptime),
@@ -17,4 +16,4 @@ const metrics: Metrics = {
   memoryUsed: memory.active,
   storeFree: disk.bavail * disk.bsize,
 }
-parentPort?.postMessage(metrics)
+process.stdout.write(JSON.stringify(metrics))
