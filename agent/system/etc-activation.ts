@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../codec/documents.ts'
+import { addAccounts } from './accounts.ts'
 import { copyLocalFile, isLocalFile } from './etc-local.ts'
 import { ensureLink, linkTarget, statOf } from './links.ts'
 
@@ -9,7 +10,7 @@ export type EtcChange = {
   /** What `/etc/static` pointed at before; undefined the first time. */
   from: StorePath | undefined
   to: StorePath
-  /** Links made and local files copied for the first time. */
+  /** Links made, local files copied for the first time, and accounts as `passwd: name`. */
   added: string[]
   /** Links to what the new system no longer has. */
   removed: string[]
@@ -44,6 +45,7 @@ export function activateEtc(options: { prefix: string; etc: StorePath }): EtcCha
   ensureLink(join(etc, 'static'), `..${options.etc}`)
   const place = { etc, store: join(options.prefix, options.etc), change }
   addMissing(place, '')
+  change.added.push(...addAccounts(place.store, etc))
   removeStale(place, '')
   return change
 }

@@ -4,8 +4,8 @@ import { writeDurably } from '../files/durable.ts'
 import { statOf } from './links.ts'
 
 /**
- * Files that programs change on the running host: a system brings their first content, and never
- * touches them again. They are copies, not links.
+ * Files that programs change on the running host: a system brings their first content, and later
+ * only accounts that are missing (`accounts.ts`). They are copies, not links.
  */
 const LOCAL = new Set([
   ...['passwd', 'group', 'shadow', 'gshadow', 'subuid', 'subgid'].flatMap(name => [

@@ -23,13 +23,16 @@ export async function bootContainer(options: {
   init: string
   words?: string[]
   name: string
+  /** Credentials, by name. */
+  credentials?: Record<string, string>
 }): Promise<Container> {
-  const { root, init, words = [], name } = options
+  const { root, init, words = [], name, credentials = {} } = options
   const nspawn = spawn(
     'systemd-nspawn',
     [
       ...['--quiet', '--register=no', '--keep-unit', '--console=pipe', '--link-journal=no'],
       ...['--resolv-conf=off', '--timezone=off', '--private-network'],
+      ...Object.entries(credentials).map(([key, value]) => `--set-credential=${key}:${value}`),
       ...[`--directory=${root}`, `--machine=${name}`, init, ...words],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { StorePath } from '../../agent/codec/documents.ts'
 import { openStore } from '../../agent/store/open-store.ts'
 import type { Store } from '../../agent/store/store.ts'
@@ -53,9 +54,14 @@ test('a root that holds nothing but a store boots, and comes back on what is com
   assert.deepEqual(readdirSync(join(root, 'nix')), ['store'])
 
   let container: Container | undefined
+  let boots = 0
   const boot = async (init: string, words: string[] = []) => {
     await container?.cutPower()
-    container = await bootContainer({ root, init, words, name: `boot-${process.pid}` })
+    boots += 1
+    const seed = JSON.stringify({ host: `seeded-${boots}` })
+    const credentials = { 'holdfast.seed': seed }
+    const name = `boot-${process.pid}`
+    container = await bootContainer({ root, init, words, name, credentials })
     const state = await container.started()
     assert.equal(
       state,
@@ -82,11 +88,14 @@ test('a root that holds nothing but a store boots, and comes back on what is com
   assert.equal(readlinkSync(join(root, 'init')), 'nix/var/nix/profiles/system/init')
   assert.ok(!readdirSync(root).includes('nix-path-registration'), 'it is loaded once')
 
+  assert.equal(first.run('cat', '/var/lib/holdfast/seed.json'), '{"host":"seeded-1"}')
+
   // The power goes. The stable name boots too, and the host is the same one.
   const second = await boot('/init')
   assert.equal(readFileSync(join(root, 'etc/machine-id'), 'utf8'), machineId)
   assert.notEqual(second.run('cat', '/run/holdfast/boot-id'), bootId)
   assert.deepEqual(readProfile(root), { generation: 1, system: one })
+  assert.equal(second.run('hostname'), 'seeded-1', 'it keeps its first seed')
 
   // Another system is tested, and the power goes before it is committed.
   writeImageDirectory({ store, system: two, directory: root })
@@ -106,4 +115,27 @@ test('a root that holds nothing but a store boots, and comes back on what is com
   assert.equal(fourth.run('cat', '/etc/motd'), 'two')
   assert.equal(fourth.run('readlink', '/run/booted-system'), two)
   assert.deepEqual(readProfile(root), { generation: 2, system: two })
+})
+
+test('a first boot that is cut again and again comes up in the end', async t => {
+  const directory = temporaryDirectory(t)
+  const root = join(directory, 'root')
+  const store = openStore(join(directory, 'store'))
+  t.after(() => store.close())
+  const system = await build(directory, store, 'one')
+  writeImageDirectory({ store, system, directory: root })
+  const boot = () => bootContainer({ root, init: `${system}/init`, name: `cut-${process.pid}` })
+  for (const milliseconds of [50, 120, 190, 260, 330, 500]) {
+    const cut = await boot()
+    await sleep(milliseconds)
+    await cut.cutPower()
+  }
+  const container = await boot()
+  t.after(() => container.cutPower())
+  assert.equal(await container.started(), 'running', container.console())
+  assert.equal(container.run('cat', '/etc/motd'), 'one')
+  assert.deepEqual(readProfile(root), { generation: 1, system })
+  assert.ok(!container.console().includes('holdfast:'), container.console())
+  const packages = container.run('sh', '-c', 'cat /var/lib/dpkg/status | grep -c ^Package:')
+  assert.ok(Number(packages) > 50, `${packages} packages: the first content is whole`)
 })
