@@ -22,9 +22,10 @@ export class Screen {
   #redraw(lines: string[]): void {
     const fits = lines.slice(0, Math.max(1, (this.#stream.rows ?? 24) - 1))
     const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : '\u001b[?25l'
-    // Each line ends with "clear to the right", the last with "clear below".
+    // Long lines are cut, not wrapped: the way up counts lines. Each one clears what is right of
+    // it, and the last what is below.
     const text = fits.map(line => `${line}\u001b[K\n`).join('')
-    this.#stream.write(`${up}\r${text}\u001b[J`)
+    this.#stream.write(`${up}\r\u001b[?7l${text}\u001b[J\u001b[?7h`)
     this.#drawn = fits.length
   }
 
