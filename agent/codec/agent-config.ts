@@ -23,7 +23,7 @@ export type LogLevel = (typeof LEVELS)[number]
 const DAY_SECONDS = 24 * 3600
 
 export type AgentConfig = {
-  /** When to look at the sources: a cron expression of five or six fields, and what is added at random. */
+  /** When to look at the sources: five or six cron fields, and what is added at random. */
   poll: { cron: string; jitterSeconds: number }
   switch: {
     /** How long an activation may take. */

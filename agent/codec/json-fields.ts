@@ -3,7 +3,7 @@ import type { ErrorCode } from './error-codes.ts'
 import { RejectedError, UsageError } from './errors.ts'
 import { isObject, type JsonObject, type JsonValue } from './json.ts'
 
-/** Reads `object[key]`; `context` names the object in messages: `release.json`, `seed.json, root`. */
+/** Reads `object[key]`; `context` names the object in messages, such as `seed.json, root`. */
 export type FieldReader<T> = (object: JsonObject, key: string, context: string) => T
 
 export type IntegerLimits = {

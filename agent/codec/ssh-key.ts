@@ -3,8 +3,8 @@
  *
  *   public line  = "ssh-ed25519" SP base64( blob ) [ SP comment ]
  *   blob         = string "ssh-ed25519", string point (32)
- *   private file = armor of: "openssh-key-v1" NUL, string cipher "none", string kdf "none", string "",
- *                  uint32 1, string blob, string section
+ *   private file = armor of: "openssh-key-v1" NUL, string cipher "none", string kdf "none",
+ *                  string "", uint32 1, string blob, string section
  *   section      = uint32 check, uint32 check, string "ssh-ed25519", string point (32),
  *                  string seed (32) point (32), string comment, padding 1 2 3 … to a multiple of 8
  */
@@ -32,7 +32,7 @@ export type PublicKey = {
 
 export type PrivateKey = { publicKey: PublicKey; seed: Buffer; comment: string }
 
-/** Errors: RejectedError `key` when it is no Ed25519 line, or its point is weak or not canonical. */
+/** Errors: RejectedError `key` when it is no Ed25519 line, or its point is weak. */
 export function parsePublicKey(text: string): PublicKey {
   const [type = '', base64 = '', ...comment] = text.trim().split(/[ \t]+/)
   if (type.startsWith('-----BEGIN')) throw refused('it is a private key, not a public one')

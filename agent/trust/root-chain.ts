@@ -69,7 +69,7 @@ function openPinned(document: SignedDocument, pin: Seed['root']): Root {
   throw new RejectedError('pin', `Cannot trust "${what}": ${is}`)
 }
 
-/** The old quorum speaks before a byte of the new root is read; then the new one, on its own terms. */
+/** The old quorum speaks before a byte of the new root is read; then the new one. */
 export function follow(old: Root, document: SignedDocument): Root {
   const what = `root/${old.version + 1}.json`
   const namespace = namespaces.root

@@ -60,7 +60,7 @@ test('accepts a signed release, and says what to persist', () => {
   assert.equal(accepted.stale, false)
 })
 
-test('H01 refuses a release without a signature, with junk, and counts no signature past the 32nd', () => {
+test('H01 refuses no signature and junk, and looks at no more than 32 signatures', () => {
   const unsigned = [
     '',
     'junk',

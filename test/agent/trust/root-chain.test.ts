@@ -169,7 +169,7 @@ test('H17 lets the root quorum overrule what a stolen release key has spent', ()
   assert.equal(accepted.floor.time, NOW - 24 * 3600 * 1000, 'the false future is forgotten')
 })
 
-test('H17 refuses a release of an epoch that is over, even on a host that never saw another', () => {
+test('H17 refuses a release of an epoch that is over, on a new host too', () => {
   const roots = [signedRoot(rootOf({ version: 2, epoch: 2 }), rootKey)]
   assert.throws(() => accept(inputOf({ roots })), { code: 'rollback' })
   const release = signedRelease(releaseOf({ epoch: 2, version: 1 }), releaseKey)

@@ -1,4 +1,4 @@
-/** The commands that make keys, roots and signatures, one after the other, as a person uses them. */
+/** The commands that make keys, roots and signatures, as a person uses them. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
