@@ -13,17 +13,17 @@ export class PowerCut extends Error {}
 /**
  * Runs `act`, in which the call number `after` that changes files, and every later one, does not
  * happen: what a process leaves behind that was killed there, without the price of a process. Answers
- * whether it came that far. A write that is cut writes half.
+ * whether it came that far. A write or copy that is cut writes half.
  */
 export function cutPowerAfter(after: number, act: () => void): boolean {
   const functions = fs as unknown as Record<string, (...words: unknown[]) => unknown>
-  const originals = new Map(CHANGING.map(name => [name, functions[name]!]))
+  const originals: Functions = new Map(CHANGING.map(name => [name, functions[name]!]))
   let calls = 0
   for (const [name, original] of originals) {
     functions[name] = (...words) => {
       calls += 1
       if (calls <= after) return original(...words)
-      if (calls === after + 1 && name === 'writeSync') half(original, words)
+      if (calls === after + 1) doHalf(name, originals, words)
       throw new PowerCut(`the power went at call ${after + 1}`)
     }
   }
@@ -39,6 +39,11 @@ export function cutPowerAfter(after: number, act: () => void): boolean {
   return calls > after
 }
 
-function half(write: (...words: unknown[]) => unknown, [handle, bytes]: unknown[]): void {
-  write(handle, (bytes as Uint8Array).subarray(0, (bytes as Uint8Array).length >> 1))
+type Functions = Map<string, (...words: unknown[]) => unknown>
+
+function doHalf(name: string, originals: Functions, [first, second]: unknown[]): void {
+  const half = (bytes: Uint8Array) => bytes.subarray(0, bytes.length >> 1)
+  if (name === 'writeSync') originals.get(name)?.(first, half(second as Uint8Array))
+  if (name !== 'copyFileSync') return
+  originals.get('writeFileSync')?.(second, half(fs.readFileSync(first as string)))
 }
