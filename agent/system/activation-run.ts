@@ -29,8 +29,9 @@ const LEAVE_MS = 5_000
 const OUTPUT_MS = 500
 
 /**
- * The process inside the activation's own unit: runs the system's program to its end or deadline and
- * writes the result durably. Does nothing when the attempt was taken before. Answers the exit code.
+ * The process inside the activation's own unit: runs the system's program to its end or deadline
+ * and writes the result durably. Does nothing when the attempt was taken before. Answers the exit
+ * code.
  */
 export async function runActivation(run: ActivationRun, stop: AbortSignal): Promise<number> {
   const { prefix, system, attempt, action } = run

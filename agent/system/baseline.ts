@@ -14,7 +14,9 @@ export type BaselineOptions = {
   services?: ServiceManager
 }
 
-/** Taken right before a switch, kept in the journal (it is plain JSON), compared with afterwards. */
+/**
+ * Taken right before a switch, kept in the journal (it is plain JSON), compared with afterwards.
+ */
 export async function takeBaseline({
   prefix,
   sources,

@@ -20,7 +20,9 @@ export function serviceFolder(prefix: string): string {
   return join(prefix, 'run/holdfast/services')
 }
 
-/** Replaces the record, so that a reader never sees half of one. It need not survive a power cut. */
+/**
+ * Replaces the record, so that a reader never sees half of one. It need not survive a power cut.
+ */
 export function writeRecord(prefix: string, record: PlainRecord): void {
   const path = join(serviceFolder(prefix), `${record.unit}.json`)
   mkdirSync(dirname(path), { recursive: true })

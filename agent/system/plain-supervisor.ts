@@ -55,7 +55,9 @@ async function keepRunning(service: Supervised, stop: AbortSignal): Promise<Note
   }
 }
 
-/** Runs one line in a process group of its own; 127 when it cannot be started, as a shell has it. */
+/**
+ * Runs one line in a process group of its own; 127 when it cannot be started, as a shell has it.
+ */
 async function runLine(service: Supervised, line: ExecLine, stop: AbortSignal): Promise<number> {
   const { unit, prefix } = service
   const env = { ...process.env, HOLDFAST_PREFIX: prefix, ...unit.environment }

@@ -7,7 +7,9 @@ import { rootedText } from './rooted-text.ts'
 const OUTPUT_CHARACTERS_MAX = 400
 const OUTPUT_MS = 200
 
-/** Passes when the program ends with 0. At the end of the signal it is killed with all it started. */
+/**
+ * Passes when the program ends with 0. At the end of the signal it is killed with all it started.
+ */
 export function probeExec(probe: ExecProbe, prefix: string, signal: AbortSignal): Promise<void> {
   const [program, ...words] = probe.command.map(word => rootedText(prefix, word))
   return new Promise((resolve, reject) => {

@@ -82,7 +82,9 @@ function probeSource({ baseline, checkSource, signal }: ProbeOptions): Promise<P
 
 type Limit = { name: string; seconds: number; signal: AbortSignal }
 
-/** Runs one probe under its own limit. A probe that hangs has failed, whether or not it can stop. */
+/**
+ * Runs one probe under its own limit. A probe that hangs has failed, whether or not it can stop.
+ */
 async function attempt(
   { name, seconds, signal }: Limit,
   probe: (limit: AbortSignal) => Promise<ProbeFailure[]>,

@@ -4,8 +4,8 @@ import { TransientError } from '../codec/errors.ts'
 
 /**
  * Holds `<prefix>/run/holdfast/switch.lock` while `work` runs; TransientError `switch-busy` when
- * another process does. The lock is one of the kernel's, taken through SQLite, as Node has no flock:
- * it ends with its process, however that ends, so there is no stale lock to guess about.
+ * another process does. The lock is one of the kernel's, taken through SQLite, as Node has no
+ * flock: it ends with its process, however that ends, so there is no stale lock to guess about.
  */
 export async function withSwitchLock<T>(prefix: string, work: () => Promise<T>): Promise<T> {
   const { DatabaseSync } = await import('node:sqlite')

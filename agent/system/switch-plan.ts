@@ -11,7 +11,7 @@ export type SwitchPlan = {
   restart: string[]
   start: string[]
   /** Changed, but told to be left alone: they change at their next start. */
-  skip: string[]
+  leave: string[]
   /** Failed units to forget about, so that a start limit does not hold them back. */
   reset: string[]
   /** The agent's own unit, touched last and without waiting. */
@@ -34,7 +34,7 @@ export type PlanInput = {
   startWanted: boolean
 }
 
-type Draft = Record<'stop' | 'reload' | 'restart' | 'start' | 'skip' | 'reset', Set<string>>
+type Draft = Record<'stop' | 'reload' | 'restart' | 'start' | 'leave' | 'reset', Set<string>>
 
 /**
  * Compares what is loaded with what the new system has, by NixOS's rules. Only units whose files
@@ -46,7 +46,7 @@ export function planSwitch(input: PlanInput): SwitchPlan {
     reload: new Set(),
     restart: new Set(),
     start: new Set(),
-    skip: new Set(),
+    leave: new Set(),
     reset: new Set(),
   }
   for (const unit of input.loaded) if (isRunning(unit)) planRunning(input, draft, unit)
@@ -94,7 +94,7 @@ function planChanged(
   if (name === '-.mount' || name === 'nix.mount') draft.reload.add(name)
   else if (says.reloadIfChanged) draft.reload.add(name)
   else if (!says.restartIfChanged || says.onlyManualStart || says.refuseManualStop)
-    draft.skip.add(name)
+    draft.leave.add(name)
   else if (!says.stopIfChanged || unitType(name) !== 'service') draft.restart.add(name)
   else planStopAndStart(input, draft, { name, next })
 }
@@ -162,13 +162,15 @@ function finish(draft: Draft): SwitchPlan {
     reload: [...draft.reload].sort(),
     restart: [...draft.restart].sort(),
     start: [...draft.start].sort(),
-    skip: [...draft.skip].sort(),
+    leave: [...draft.leave].sort(),
     reset: [...draft.reset].sort(),
     ...(agent === undefined ? {} : { agent }),
   }
 }
 
-/** The agent may be what runs this switch: it is taken out of the lists and done at the very end. */
+/**
+ * The agent may be what runs this switch: it is taken out of the lists and done at the very end.
+ */
 function takeAgent(draft: Draft): 'restart' | 'stop' | undefined {
   const stop = draft.stop.delete(AGENT_UNIT)
   const start = draft.start.delete(AGENT_UNIT)

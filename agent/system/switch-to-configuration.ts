@@ -30,8 +30,9 @@ export type SwitchOptions = {
 export type SwitchExit = 0 | 2 | 4
 
 /**
- * Makes a host run another system. Safe to repeat and to cut off anywhere: the next run, of the same
- * system or another, continues from what is really loaded. One at a time: see `switch-lock.ts`.
+ * Makes a host run another system. Safe to repeat and to cut off anywhere: the next run, of the
+ * same system or another, continues from what is really loaded. One at a time: see
+ * `switch-lock.ts`.
  */
 export async function switchToConfiguration(options: SwitchOptions): Promise<SwitchExit> {
   const { prefix, system, action } = options
@@ -128,7 +129,9 @@ function mustReexecute({ init }: Layout): boolean {
   }
 }
 
-/** Time for a service that starts and dies to be seen dying, as NixOS waits for events to settle. */
+/**
+ * Time for a service that starts and dies to be seen dying, as NixOS waits for events to settle.
+ */
 const SETTLE_MS = 300
 
 async function changeUnits(services: ServiceManager, plan: SwitchPlan): Promise<UnitFailure[]> {
@@ -166,18 +169,18 @@ async function touchAgent(services: ServiceManager, plan: SwitchPlan, say: Switc
   await services.later(plan.agent, AGENT_UNIT)
 }
 
-type Verbs = [list: 'stop' | 'skip' | 'reload' | 'restart' | 'start', text: string][]
+type Verbs = [list: 'stop' | 'leave' | 'reload' | 'restart' | 'start', text: string][]
 
 const words: Verbs = [
   ['stop', 'stopping'],
-  ['skip', 'NOT restarting, though changed'],
+  ['leave', 'NOT restarting, though changed'],
   ['reload', 'reloading'],
   ['restart', 'restarting'],
   ['start', 'starting'],
 ]
 const dryWords: Verbs = [
   ['stop', 'would stop'],
-  ['skip', 'would NOT restart, though changed'],
+  ['leave', 'would NOT restart, though changed'],
   ['reload', 'would reload'],
   ['restart', 'would restart'],
   ['start', 'would start'],

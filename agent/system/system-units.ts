@@ -22,8 +22,8 @@ export function liveUnits(of: UnitsOf): UnitTree {
 }
 
 /**
- * The definitions that units which run now may have been started with. In the place of a system that
- * has been collected, is of another layout or was never recorded comes what lies in the root.
+ * The definitions that units which run now may have been started with. In the place of a system
+ * that has been collected, is of another layout or was never recorded comes what lies in the root.
  */
 export function earlierUnits(
   of: UnitsOf,

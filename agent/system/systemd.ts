@@ -2,7 +2,9 @@ import { HostError } from '../codec/errors.ts'
 import { hasFailed, type ServiceManager, type UnitFailure } from './service-manager.ts'
 import { type Outcome, showUnits, systemctl } from './systemctl.ts'
 
-/** systemd, through `systemctl`: it speaks every version's protocol, and is there where systemd is. */
+/**
+ * systemd, through `systemctl`: it speaks every version's protocol, and is there where systemd is.
+ */
 export function systemdServices(): ServiceManager {
   return {
     kind: 'systemd',
@@ -30,7 +32,9 @@ export async function reexecuteSystemd(): Promise<void> {
 /** 60 seconds, after which NixOS gives up as well. */
 const REEXEC_TRIES_MAX = 600
 
-/** One transaction per unit, all waited for. Which of them failed is read from what they are now. */
+/**
+ * One transaction per unit, all waited for. Which of them failed is read from what they are now.
+ */
 async function job(verb: string, units: readonly string[]): Promise<UnitFailure[]> {
   if (units.length === 0) return []
   const done = await systemctl([verb, '--', ...units])

@@ -1,7 +1,9 @@
 import type { LoadedUnit } from './service-manager.ts'
 import { templateOf, type UnitSections, unitBool, unitType, unitValues } from './unit-files.ts'
 
-/** What a unit says about being switched. The keys are NixOS's; a unit that is silent gets these. */
+/**
+ * What a unit says about being switched. The keys are NixOS's; a unit that is silent gets these.
+ */
 export type Advice = {
   restartIfChanged: boolean
   reloadIfChanged: boolean
@@ -63,8 +65,8 @@ export function advice(name: string, unit: UnitSections): Advice {
 }
 
 /**
- * systemd's own steps of an early boot are not repeated in the middle of a life: one of them empties
- * `/tmp`, others count boots and seed randomness.
+ * systemd's own steps of an early boot are not repeated in the middle of a life: one of them
+ * empties `/tmp`, others count boots and seed randomness.
  */
 function defaults(name: string, unit: UnitSections): Partial<Advice> {
   const once = unitValues(unit, 'Service', 'Type').at(-1) === 'oneshot'
@@ -80,7 +82,9 @@ export function isHandledByReload(name: string): boolean {
   return ['path', 'slice', 'socket', 'target', 'scope', 'device'].includes(unitType(name))
 }
 
-/** Whether the unit came from a system's files, not from a generator, `/run` or an administrator. */
+/**
+ * Whether the unit came from a system's files, not from a generator, `/run` or an administrator.
+ */
 export function ownUnit(unit: LoadedUnit): boolean {
   return /^(\/usr)?(\/lib|\/etc)\/systemd\/system\//.test(unit.fragment)
 }

@@ -45,7 +45,10 @@ export function unitBool(
   return value === undefined ? fallback : /^(1|yes|y|true|t|on)$/i.test(value)
 }
 
-/** A unit's name without and with what it is an instance of: `getty@tty1.service`, `getty@.service`. */
+/**
+ * A unit's name without and with what it is an instance of: `getty@tty1.service`,
+ * `getty@.service`.
+ */
 export function templateOf(name: string): string | undefined {
   const match = /^([^@]+@)[^@]+(\.[a-z]+)$/.exec(name)
   return match === null ? undefined : `${match[1]}${match[2]}`

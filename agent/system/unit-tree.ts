@@ -11,8 +11,8 @@ export type UnitEntry = { text: string } | { alias: string }
 /** All units that a system knows, from its folders; the first folder wins. */
 export type UnitTree = { folders: readonly UnitFolder[] }
 
-const UNIT_NAME =
-  /^[A-Za-z0-9:_.\\@-]+\.(service|socket|target|timer|mount|automount|swap|path|slice|device|scope)$/
+const TYPES = 'service|socket|target|timer|mount|automount|swap|path|slice|device|scope'
+const UNIT_NAME = new RegExp(`^[A-Za-z0-9:_.\\\\@-]+\\.(${TYPES})$`)
 /** As systemd allows before it calls a chain of aliases a loop. */
 const ALIASES_MAX = 8
 
@@ -69,7 +69,9 @@ function dropInFolders(name: string): string[] {
   return [name, ...(template ? [template] : []), ...prefixes, type].map(owner => `${owner}.d`)
 }
 
-/** One drop-in per file name: the most specific folder, then the best unit folder; in name order. */
+/**
+ * One drop-in per file name: the most specific folder, then the best unit folder; in name order.
+ */
 function dropInsOf(tree: UnitTree, name: string): string[] {
   const found = new Map<string, string>()
   for (const owner of dropInFolders(name)) {

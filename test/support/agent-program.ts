@@ -1,4 +1,7 @@
-/** The commands of a system's layout alone, as a program: what tests start where hosts have the agent. */
+/**
+ * The commands of a system's layout alone, as a program: what tests start where hosts have the
+ * agent.
+ */
 import { runCommand } from '../../agent/cli/command.ts'
 import { activateCommand } from '../../agent/system/commands/activate.ts'
 import { superviseCommand } from '../../agent/system/commands/supervise.ts'

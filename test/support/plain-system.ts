@@ -19,7 +19,9 @@ export type SystemFiles = {
   init?: string
 }
 
-/** Puts a system with these files into the store of a root, unregistered: enough to be switched to. */
+/**
+ * Puts a system with these files into the store of a root, unregistered: enough to be switched to.
+ */
 export function makeSystem(prefix: string, name: string, files: SystemFiles): StorePath {
   const hash = createHash('sha256')
     .update(JSON.stringify([name, files]))

@@ -1,4 +1,6 @@
-/** An agent whose switch does what a test asks for, in the variable SWITCH; see activation.test.ts. */
+/**
+ * An agent whose switch does what a test asks for, in the variable SWITCH; see activation.test.ts.
+ */
 import { spawn } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { runCommand } from '../../../agent/cli/command.ts'

@@ -33,8 +33,8 @@ describe('an activation in a process group of its own', { concurrency: 4 }, () =
     })
   })
 
-  test('S01: hangs, and is ended by its deadline', async t => {
-    const place = await start(t, 'hangs', { deadlineSeconds: 1 })
+  test('S01: hangs, deaf to SIGTERM, and is ended by its deadline', async t => {
+    const place = await start(t, 'stubborn', { deadlineSeconds: 1 })
     assert.deepEqual(await outcome(place), {
       state: 'done',
       exitCode: 124,
@@ -81,7 +81,7 @@ describe('an activation in a process group of its own', { concurrency: 4 }, () =
     assert.equal((await outcome(place)).state, 'done')
   })
 
-  test('started again under the same name it does not run again, even at the same time', async t => {
+  test('one name runs once, however often and whenever it is started', async t => {
     const place = placeOf(t)
     const options = { ...optionsOf(place), command: commandOf('good', place.log) }
     await Promise.all([1, 2, 3].map(() => startActivation(options)))

@@ -27,10 +27,10 @@ test('keeps the dynamic linker and its options, where that started the runtime',
 
 function printer(folder: string): string {
   const main = join(folder, 'main.ts')
-  writeFileSync(
-    main,
-    `import { agentCommand } from ${JSON.stringify(module)}\nconsole.log(JSON.stringify(agentCommand()))\n`,
-  )
+  const text = `import { agentCommand } from ${JSON.stringify(module)}
+console.log(JSON.stringify(agentCommand()))
+`
+  writeFileSync(main, text)
   return main
 }
 

@@ -27,7 +27,7 @@ test('a service outlives the supervisor that was killed, and is stopped all the 
   assert.equal(await web(), undefined)
 })
 
-test('D04: a record whose pid belongs to another process now neither runs nor is signalled', async t => {
+test('D04: a pid that another process has by now neither runs nor is signalled', async t => {
   const { services, scratch } = plainBench(t)
   const boot = { pid: process.pid, startTicks: 1, boot: 'other' }
   const record = { unit: 'web.service', active: 'active', sub: 'running', exitCode: 0 } as const

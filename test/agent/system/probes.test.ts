@@ -17,7 +17,7 @@ test('a system without probes on a host without trouble is healthy', async t => 
   assert.equal(healthy, true)
 })
 
-test('http: the wanted status passes, another names both, an interim answer is passed over', async t => {
+test('http: the wanted status passes, another names both, interim ones do not count', async t => {
   const port = await listen(
     t,
     createHttpServer((request, response) => {

@@ -125,7 +125,7 @@ export function serviceManagerContract(kind: string, open: (t: TestContext) => P
       assert.deepEqual(await bench.services.stop([name]), [])
     })
 
-    test('waits for a oneshot, says when it failed, and starts the others all the same', async t => {
+    test('waits for a oneshot, says when one failed, starts the others', async t => {
       const bench = await open(t)
       const [good, bad, other] = [unit('good'), unit('bad'), unit('other')] as const
       const mark = join(bench.scratch, good)

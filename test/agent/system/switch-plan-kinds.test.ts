@@ -121,7 +121,7 @@ const stories: [name: string, story: Story][] = [
       old: { 'systemd-logind.service': web(), 'user@.service': web(), 'getty@.service': web() },
       next: { 'systemd-logind.service': web2(), 'user@.service': web2(), 'getty@.service': web2() },
       loaded: ['systemd-logind.service', 'user@0.service', 'getty@tty1.service'],
-      plan: { skip: ['getty@tty1.service', 'systemd-logind.service', 'user@0.service'] },
+      plan: { leave: ['getty@tty1.service', 'systemd-logind.service', 'user@0.service'] },
     },
   ],
   [
@@ -130,7 +130,7 @@ const stories: [name: string, story: Story][] = [
       old: { ...early(''), 'systemd-tmpfiles-setup.service': earlyStep('a') },
       next: { ...early(''), 'systemd-tmpfiles-setup.service': earlyStep('b') },
       loaded: ['sysinit.target', 'systemd-tmpfiles-setup.service'],
-      plan: { skip: ['systemd-tmpfiles-setup.service'] },
+      plan: { leave: ['systemd-tmpfiles-setup.service'] },
     },
   ],
   [

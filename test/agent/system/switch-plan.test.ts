@@ -40,15 +40,15 @@ const stories: [name: string, story: Story][] = [
   ],
   [
     'leaves what does not want to be restarted, and says so',
-    { ...changed('X-RestartIfChanged=false'), plan: { skip: ['web.service'] } },
+    { ...changed('X-RestartIfChanged=false'), plan: { leave: ['web.service'] } },
   ],
   [
     'leaves what only people start',
-    { ...changed('[Unit]\nX-OnlyManualStart=yes'), plan: { skip: ['web.service'] } },
+    { ...changed('[Unit]\nX-OnlyManualStart=yes'), plan: { leave: ['web.service'] } },
   ],
   [
     'leaves what refuses to be stopped',
-    { ...changed('[Unit]\nRefuseManualStop=yes'), plan: { skip: ['web.service'] } },
+    { ...changed('[Unit]\nRefuseManualStop=yes'), plan: { leave: ['web.service'] } },
   ],
   [
     'reloads for a reload trigger',

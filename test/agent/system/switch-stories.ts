@@ -40,7 +40,7 @@ export function testStories(stories: [name: string, story: Story][]): void {
         resume: story.resume ?? [],
         startWanted: false,
       })
-      const empty = { stop: [], reload: [], restart: [], start: [], skip: [] }
+      const empty = { stop: [], reload: [], restart: [], start: [], leave: [] }
       const { reset, ...rest } = plan
       const { reset: wantedReset, ...wantedPlan } = story.plan
       assert.deepEqual(rest, { ...empty, ...wantedPlan })

@@ -16,7 +16,7 @@ import { until } from '../../support/until.ts'
 const sleeper = '/bin/sleep 1000'
 
 describe('switch-to-configuration in a plain root', { concurrency: 4 }, () => {
-  test('a switch stops what went, starts what came, restarts what changed and leaves the rest', async t => {
+  test('stops what went, starts what came, restarts what changed, leaves the rest', async t => {
     const root = plainRoot(t)
     const one = makeSystem(root, 'one', {
       etc: {
@@ -112,7 +112,7 @@ describe('switch-to-configuration in a plain root', { concurrency: 4 }, () => {
 
   /** Places where the switch is made to wait, so that the kill comes exactly there. */
   const cuts: [name: string, unit: string, lines: (text: string) => string[]][] = [
-    ['stopping', 'gate.service', text => [`Environment=TEXT=${text}`, 'TimeoutStopSec=2']],
+    ['stopping', 'gate.service', text => [`Environment=TEXT=${text}`, 'TimeoutStopSec=1']],
     [
       'reloading, with /etc moved',
       'gate.service',

@@ -6,7 +6,9 @@ import { hasFailed } from '../../../agent/system/service-manager.ts'
 import { parseShow } from '../../../agent/system/systemctl.ts'
 import { ownUnit } from '../../../agent/system/unit-advice.ts'
 
-/** What systemd 252 of Debian 12 said in a container, with a service that fails and one that loops. */
+/**
+ * What systemd 252 of Debian 12 said in a container, with a service that fails and one that loops.
+ */
 const captured = readFileSync(join(import.meta.dirname, '../../vectors/systemd/show.txt'), 'utf8')
 
 test('reads what systemctl show says of every unit', () => {

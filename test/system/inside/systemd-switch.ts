@@ -80,7 +80,7 @@ test('the same system again touches nothing', async () => {
   assert.deepEqual(await pids(...names), before)
 })
 
-test('a system whose service fails ends with 4, its probe round says which, and the way back works', async () => {
+test('a service that fails makes it 4, a probe round says which, the way back works', async () => {
   const bad = makeSystem('/', 'bad', {
     services: 'systemd',
     etc: {
@@ -119,7 +119,7 @@ test('S01: an activation that hangs is ended by its deadline, and the way back w
   assert.equal(readMarker('/'), undefined)
 })
 
-test('D04: killed in the middle, all of it at once, it is lost, and either way on converges', async () => {
+test('D04: killed as a whole it is lost, and either way on converges', async () => {
   const gate = service('gate.service', '/bin/sleep 1000', ['Type=oneshot'])
   const cut = makeSystem('/', 'cut', {
     services: 'systemd',
