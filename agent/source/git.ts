@@ -1,9 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { RejectedError, TransientError, UsageError } from '../codec/errors.ts'
-import { runGitWorker } from './git-child.ts'
-import { type Documents, readDocuments } from './git-documents.ts'
-import { fetchHead, type GitRun, listHead, programObjects } from './git-program.ts'
+import type { Documents } from './git-documents.ts'
+import type { GitRun } from './git-program.ts'
 import { readHead } from './git-refs.ts'
 import { HttpClient } from './http-client.ts'
 import { assertChannel } from './release-tree.ts'
@@ -120,6 +119,8 @@ class HttpTransport implements Transport {
     const { packBytesMax: bytesMax, memoryBytesMax } = this.#limits
     const limits = { bytesMax, memoryBytesMax, deadlineMs: FETCH_MS_MAX }
     const order = { url, branch: this.#branch, channel, rootVersion, scratch, ...limits }
+    // Loaded by the few polls that find something: an idle agent stays light.
+    const { runGitWorker } = await import('./git-child.ts')
     return await runGitWorker({ ...order, ...(authorization && { authorization }) }, signal)
   }
 }
@@ -140,6 +141,7 @@ class ProgramTransport implements Transport {
 
   async head(signal: AbortSignal): Promise<string> {
     const run = { what: this.shown, signal, deadlineMs: 60_000 }
+    const { listHead } = await import('./git-program.ts')
     const head = await listHead(this.#url, this.#branch, run)
     if (head !== undefined) return head
     const text = `Cannot read branch "${this.#branch}" of "${this.shown}": it does not exist`
@@ -153,6 +155,8 @@ class ProgramTransport implements Transport {
       deadlineMs: FETCH_MS_MAX,
       cap: { directory: scratch, bytesMax: this.#limits.packBytesMax },
     }
+    const { fetchHead, programObjects } = await import('./git-program.ts')
+    const { readDocuments } = await import('./git-documents.ts')
     const gitdir = join(scratch, 'fetch.git')
     const commit = await fetchHead(gitdir, { url: this.#url, branch: this.#branch }, run)
     const objects = programObjects(gitdir, commit, run)

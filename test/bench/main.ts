@@ -3,6 +3,7 @@ type Benchmark = { run: (words: string[]) => Promise<void> }
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   realise: () => import('./realise.ts'),
+  idle: () => import('./idle.ts'),
 }
 
 const [name = '', ...words] = process.argv.slice(2)
