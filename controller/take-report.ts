@@ -65,9 +65,16 @@ async function takeHistory(
     before = observation
   }
   const latest = observationOf(report.status, now)
+  if (seen.length === 0 && isHeartbeat(host.status, report.status)) return seen
   await observe({ tx, now }, host.name, report.status.channel, latest)
   await announce({ tx, now }, host.name, before, latest)
   return seen
+}
+
+/** Nothing that a rollout or a person would see: most reports are this, and cost one small write. */
+function isHeartbeat(before: Status | undefined, after: Status): boolean {
+  if (before?.channel !== after.channel) return false
+  return JSON.stringify(changeOf(before)) === JSON.stringify(changeOf(after))
 }
 
 /** Puts what was observed into the rollout of the release that it names, if it names one. */
