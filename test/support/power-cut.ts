@@ -45,5 +45,13 @@ function doHalf(name: string, originals: Functions, [first, second]: unknown[]):
   const half = (bytes: Uint8Array) => bytes.subarray(0, bytes.length >> 1)
   if (name === 'writeSync') originals.get(name)?.(first, half(second as Uint8Array))
   if (name !== 'copyFileSync') return
-  originals.get('writeFileSync')?.(second, half(fs.readFileSync(first as string)))
+  // Not writeFileSync, which itself calls what is cut.
+  const handle = originals.get('openSync')?.(second, 'w')
+  originals.get('writeSync')?.(handle, half(content(first as string, originals)))
+}
+
+function content(path: string, originals: Functions): Uint8Array {
+  const handle = originals.get('openSync')?.(path, 'r') as number
+  const bytes = Buffer.alloc(4096)
+  return bytes.subarray(0, fs.readSync(handle, bytes))
 }
