@@ -2,7 +2,7 @@
  * Bundles the two programs: `dist/holdfast.js`, and `dist/agent/` with what a target needs and no
  * more. `npm run build` runs it; `holdfast build` packs the agent's.
  */
-import { globSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { globSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { lateCommonJs } from './late-common-js.ts'
@@ -50,6 +50,8 @@ export async function bundle(options: BundleOptions): Promise<void> {
 export async function bundleAgent(directory: string, main = 'agent/main.ts'): Promise<void> {
   const entries = { 'holdfast-agent': main, ...workers(['agent']) }
   await bundle({ entries, directory, minify: true })
+  // No package.json lies above it in a store, and without one Node has to guess, for every file.
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}\n')
 }
 
 /** The operator's program; esbuild itself stays outside, as the agent's bundle lies beside it. */
