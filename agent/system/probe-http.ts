@@ -59,7 +59,7 @@ function ask(socket: Socket, url: URL): Promise<number> {
         reject(new Error('its answer is not HTTP'))
       }
     })
-    socket.once('error', reject)
+    socket.on('error', reject)
     socket.once('close', () => reject(new Error('it closed the connection without an answer')))
     socket.write(request.join('\r\n'))
   })

@@ -10,7 +10,7 @@ export function probeTcp({ host, port }: TcpProbe, signal: AbortSignal): Promise
       socket.destroy()
       resolve()
     })
-    socket.once('error', error => {
+    socket.on('error', error => {
       reject(new ProbeError(`tcp ${host}:${port} cannot be connected to: ${error.message}`))
     })
   })

@@ -61,6 +61,19 @@ test('http: no server, no HTTP and no answer are failures with their reason', as
   assert.match(messages.e!, /^tcp 127\.0\.0\.1:1 cannot be connected to: .*ECONNREFUSED/)
 })
 
+test('https: a server that does not speak TLS, or is never heard of, is a failure', async t => {
+  const plain = await listen(
+    t,
+    createServer(socket => socket.end('no TLS here\r\n')),
+  )
+  const messages = await messagesOf(t, {
+    a: { kind: 'http', url: `https://127.0.0.1:${plain}/` },
+    b: { kind: 'http', url: 'https://127.0.0.1:1/' },
+  })
+  assert.match(messages.a!, /cannot be asked/)
+  assert.match(messages.b!, /ECONNREFUSED/)
+})
+
 test('S02: what hangs has failed at its own limit, and exec leaves no process behind', async t => {
   const port = await listen(
     t,
