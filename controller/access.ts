@@ -8,7 +8,7 @@ export type Right = 'read' | 'operate'
 
 export type AccessOptions = {
   operatorToken: string
-  /** Lets anybody who reaches the address read. For a demonstration, or behind a proxy that asks. */
+  /** Anybody who reaches the address may read: a demonstration, or behind a proxy that asks. */
   openRead: boolean
   now?: () => number
 }

@@ -55,7 +55,7 @@ export class Fleet {
     return await this.#change(tx => makeToken(tx, request, this.#now()), true)
   }
 
-  /** Returns the fingerprint of the key that is enrolled now. Survives a power cut once it answers. */
+  /** Returns the fingerprint of the enrolled key, once that survives a power cut. */
   async enrol(request: EnrolRequest): Promise<string> {
     const context = { fleet: this.#fleet, now: this.#now() }
     return await this.#change(tx => enrolHost(tx, request, context), true)

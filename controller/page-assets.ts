@@ -21,7 +21,8 @@ header { display: flex; align-items: center; gap: 10px; height: 56px }
   border-radius: 50%; margin-right: 7px; background: var(--rest) }
 #live.on::before { background: var(--good) }
 main { padding-bottom: 60px }
-h1 { font-size: clamp(22px, 3.4vw, 32px); line-height: 1.25; letter-spacing: -.02em; margin: 24px 0 6px;
+h1 { font-size: clamp(22px, 3.4vw, 32px); line-height: 1.25; letter-spacing: -.02em;
+  margin: 24px 0 6px;
   text-wrap: balance; overflow-wrap: anywhere }
 h1.bad { color: var(--bad) } h1.busy { color: var(--busy) } h1.good { color: var(--good) }
 h2 { font-size: 14px; color: var(--dim); font-weight: 600; margin: 34px 0 10px }
@@ -32,7 +33,8 @@ code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace }
   padding: 14px 18px; margin-bottom: 8px }
 .rollout .head { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px }
 .current strong { font-size: 18px } .took { margin-left: auto; font-size: 13px }
-.squares { list-style: none; display: flex; flex-wrap: wrap; gap: 4px; padding: 0; margin: 10px 0 8px }
+.squares { list-style: none; display: flex; flex-wrap: wrap; gap: 4px; padding: 0;
+  margin: 10px 0 8px }
 .squares li { width: 14px; height: 14px; border-radius: 4px; background: var(--rest) }
 .current .squares li { width: 22px; height: 22px; border-radius: 6px }
 .bar { display: block; width: 100%; height: 14px; border-radius: 4px; margin: 10px 0 8px }
@@ -46,15 +48,18 @@ li.Held, .legend i.Held { background: var(--bad) !important }
 li.Progressing { animation: pulse 1.6s ease-in-out infinite }
 @keyframes pulse { 50% { opacity: .45 } }
 li.Offline, .legend i.Offline { background: none !important; border: 2px solid var(--rest) }
-rect { fill: var(--rest) } rect.Committed { fill: var(--good) } rect.Progressing { fill: var(--busy) }
+rect { fill: var(--rest) } rect.Committed { fill: var(--good) }
+  rect.Progressing { fill: var(--busy) }
 rect.RolledBack { fill: var(--warn) } rect.Held { fill: var(--bad) }
-.badge { display: inline-block; font-size: 12.5px; font-weight: 600; font-style: normal; line-height: 1;
+.badge { display: inline-block; font-size: 12.5px; font-weight: 600; font-style: normal;
+  line-height: 1;
   padding: 4px 9px; border-radius: 99px; color: var(--dim);
   background: color-mix(in srgb, currentColor 13%, transparent) }
 .badge.Healthy, .badge.Succeeded { color: var(--good) } .badge.Progressing { color: var(--busy) }
 .badge.Degraded, .badge.Failed { color: var(--bad) }
 .sync.Synced { color: var(--dim) } .sync.OutOfSync { color: var(--warn); font-weight: 600 }
-.scroll { background: var(--card); border: 1px solid var(--line); border-radius: 12px; overflow-x: auto }
+.scroll { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
+  overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 thead th { font-size: 12.5px; font-weight: 500; color: var(--dim) }
 th, td { text-align: left; padding: 9px 14px; white-space: nowrap; vertical-align: baseline }
@@ -63,7 +68,8 @@ tbody tr { border-top: 1px solid var(--line) }
 tbody th { font-weight: 600 }
 time { color: var(--dim); font-variant-numeric: tabular-nums }
 .events { list-style: none; margin: 0; padding: 0; font-size: 14px }
-.events li { display: flex; gap: 14px; padding: 3px 0 } .events time { flex: 0 0 56px; text-align: right }
+.events li { display: flex; gap: 14px; padding: 3px 0 } .events time { flex: 0 0 56px;
+  text-align: right }
 .events span { overflow-wrap: anywhere; min-width: 0 } .events b { font-weight: 600 }
 .login { display: grid; gap: 12px; max-width: 420px }
 .login label { color: var(--dim) } .login .bad { color: var(--bad); margin: 0 }
@@ -77,7 +83,8 @@ button { background: var(--text); color: var(--back); border: 0; font-weight: 60
   thead { display: none } .scroll { background: none; border: 0 }
   table, tbody, tr, th, td { display: block }
   tbody tr { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
-    padding: 10px 14px; margin-bottom: 8px; display: grid; grid-template-columns: repeat(3, 1fr); gap: 0 14px }
+    padding: 10px 14px; margin-bottom: 8px; display: grid; grid-template-columns: repeat(3, 1fr);
+      gap: 0 14px }
   tbody th { grid-column: 1 / -1; padding: 0 0 4px }
   td { padding: 3px 0; white-space: normal }
   td::before { content: attr(data-label); display: block; font-size: 12px; color: var(--dim) }

@@ -74,7 +74,8 @@ function document({ title, fleet, live, body }: Document): string {
 ${live && html`<script src="/app.js" defer></script>`}
 </head>
 <body>
-<header><span class="brand">Holdfast</span>${fleet !== undefined && html`<span class="fleet">${fleet}</span>`}
+<header><span class="brand">Holdfast</span>
+${fleet !== undefined && html`<span class="fleet">${fleet}</span>`}
 ${live && html`<span id="live" role="status"></span>`}</header>
 <main>${body}</main>
 </body>
@@ -107,12 +108,13 @@ function rolloutCard(rollout: RolloutView, large: boolean): Html {
 }
 
 function squares(rollout: RolloutView): Html {
-  return html`<ul class="squares">${rollout.hosts.map(
-    ({ host, outcome, message, seconds }) =>
-      html`<li class="${outcome}" title="${host}: ${outcome}${seconds !== undefined && ` in ${lengthOf(seconds)}`}${
-        message !== undefined && `, ${message}`
-      }"><span class="hidden">${host}: ${outcome}</span></li>`,
-  )}</ul>`
+  const items = rollout.hosts.map(({ host, outcome, message, seconds }) => {
+    const took = seconds === undefined ? '' : ` in ${lengthOf(seconds)}`
+    const why = message === undefined ? '' : `, ${message}`
+    const title = `${host}: ${outcome}${took}${why}`
+    return html`<li class="${outcome}" title="${title}"><span class="hidden">${title}</span></li>`
+  })
+  return html`<ul class="squares">${items}</ul>`
 }
 
 const shown = [
@@ -132,7 +134,8 @@ function bar(rollout: RolloutView): Html {
     x += width
     return html`<rect class="${outcome}" x="${x - width}" width="${width}" height="1"/>`
   })
-  return html`<svg class="bar" viewBox="0 0 ${x} 1" preserveAspectRatio="none" aria-hidden="true">${parts}</svg>`
+  return html`<svg class="bar" viewBox="0 0 ${x} 1" preserveAspectRatio="none" aria-hidden="true">
+    ${parts}</svg>`
 }
 
 function legend({ counts }: RolloutView): Html[] {

@@ -22,7 +22,8 @@ function mainClause(hosts: HostView[], rollout: RolloutView | undefined): string
   if (rollout?.outcome === 'Progressing') {
     const { Committed: done = 0, RolledBack: back = 0 } = rollout.counts
     const backText = back > 0 ? `, and ${back} went back` : ''
-    return `${releaseName(rollout)} is rolling out: ${done} of ${counted(rollout)} have it${backText}.`
+    const share = `${done} of ${counted(rollout)} have it`
+    return `${releaseName(rollout)} is rolling out: ${share}${backText}.`
   }
   if (rollout?.outcome === 'Failed') {
     const { RolledBack: back = 0 } = rollout.counts

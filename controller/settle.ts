@@ -4,8 +4,8 @@ import type { HostRecord, RolloutRecord, Transaction } from './storage.ts'
 import { newestRollout } from './take-report.ts'
 
 /**
- * Brings the channel's rollouts up to date: older ones are superseded, the newest one includes every
- * host of the channel, and gets its outcome once nobody is on the way.
+ * Brings the channel's rollouts up to date: older ones are superseded, the newest one includes
+ * every host of the channel, and gets its outcome once nobody is on the way.
  */
 export async function settleChannel(
   tx: Transaction,

@@ -11,7 +11,8 @@ const APPLICATION_ID = 0x484f4c44
 const GROUP_MAX = 64
 
 const schema = `
-create table host (name text primary key, fingerprint text not null unique, body text not null) strict;
+create table host (name text primary key, fingerprint text not null unique,
+  body text not null) strict;
 create table token (hash text primary key, expires_at integer not null, body text not null) strict;
 create table rollout (channel text, epoch integer, version integer, started_at integer not null,
   body text not null, primary key (channel, epoch, version)) strict;

@@ -14,7 +14,7 @@ import {
 
 const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>()
 
-/** Records as JSON beside the columns that are looked up; SQLite calls are synchronous and short. */
+/** Records as JSON beside the columns that are looked up; SQLite answers at once, and briefly. */
 export class SqliteTransaction implements Transaction {
   readonly #database: DatabaseSync
   /** Added here, to be told to listeners once they are committed. */

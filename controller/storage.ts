@@ -1,6 +1,6 @@
 import type { Metrics, Phase, ReleaseId, Status } from '../agent/codec/report.ts'
 
-/** One enrolled host. Times here and below are milliseconds since 1970 by the controller's clock. */
+/** One enrolled host. Here and below, times are milliseconds since 1970 by the own clock. */
 export type HostRecord = {
   name: string
   fleet: string

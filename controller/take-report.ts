@@ -56,45 +56,53 @@ async function takeHistory(
   host: HostRecord,
   report: SentReport,
 ): Promise<PhaseChange[]> {
+  const place = { host: host.name, channel: report.status.channel }
   const seen = report.history.filter(change => change.id > host.changeId)
   let before: Observation | undefined = host.status && observationOf(host.status, now)
   for (const change of seen) {
-    const observation = { ...change, at: pastTime(change.at, now) }
-    await observe({ tx, now }, host.name, report.status.channel, observation)
-    await announce({ tx, now }, host.name, before, observation)
-    before = observation
+    const after = { ...change, at: pastTime(change.at, now) }
+    await observe({ tx, now }, { ...place, before, after })
+    before = after
   }
-  const latest = observationOf(report.status, now)
+  const after = observationOf(report.status, now)
   if (seen.length === 0 && isHeartbeat(host.status, report.status)) return seen
-  await observe({ tx, now }, host.name, report.status.channel, latest)
-  await announce({ tx, now }, host.name, before, latest)
+  await observe({ tx, now }, { ...place, before, after })
   return seen
 }
 
-/** Nothing that a rollout or a person would see: most reports are this, and cost one small write. */
+/** Nothing that a rollout or a person would see: what most reports are. */
 function isHeartbeat(before: Status | undefined, after: Status): boolean {
   if (before?.channel !== after.channel) return false
   return JSON.stringify(changeOf(before)) === JSON.stringify(changeOf(after))
 }
 
-/** Puts what was observed into the rollout of the release that it names, if it names one. */
-async function observe(
-  { tx, now }: Taking,
-  host: string,
-  channel: string,
-  observation: Observation,
-): Promise<void> {
-  if (observation.release === undefined) return
-  const key = { channel, ...observation.release }
-  const rollout = (await tx.rollout(key)) ?? (await startRollout({ tx, now }, key))
+type Observed = {
+  host: string
+  channel: string
+  before: Observation | undefined
+  after: Observation
+}
+
+/** Puts what was observed into the rollout of its release, and tells of it. */
+async function observe({ tx, now }: Taking, observed: Observed): Promise<void> {
+  const { release } = observed.after
+  if (release !== undefined) {
+    const key = { channel: observed.channel, ...release }
+    const rollout = (await tx.rollout(key)) ?? (await startRollout({ tx, now }, key))
+    const advanced = advanceRollout(rollout, observed)
+    if (advanced !== rollout) await tx.putRollout(advanced)
+  }
+  await announce(tx, observed)
+}
+
+function advanceRollout(rollout: RolloutRecord, { host, after }: Observed): RolloutRecord {
   const before = rollout.hosts.find(entry => entry.host === host)
   // The verified release says who is meant: a host that it does not name has no part in it.
-  if (rollout.watched && before === undefined) return
-  const after = advanceHost(before, observation, host)
-  if (JSON.stringify(after) === JSON.stringify(before)) return
-  const others = rollout.hosts.filter(entry => entry.host !== host)
-  const hosts = [...others, after].sort((a, b) => (a.host < b.host ? -1 : 1))
-  await tx.putRollout({ ...rollout, hosts })
+  if (rollout.watched && before === undefined) return rollout
+  const entry = advanceHost(before, after, host)
+  if (JSON.stringify(entry) === JSON.stringify(before)) return rollout
+  const others = rollout.hosts.filter(other => other.host !== host)
+  return { ...rollout, hosts: [...others, entry].sort((a, b) => (a.host < b.host ? -1 : 1)) }
 }
 
 export async function startRollout(
@@ -114,12 +122,7 @@ export async function startRollout(
   }
 }
 
-async function announce(
-  { tx }: Taking,
-  host: string,
-  before: Observation | undefined,
-  after: Observation,
-): Promise<void> {
+async function announce(tx: Transaction, { host, before, after }: Observed): Promise<void> {
   const same = before?.phase === after.phase && before.health === after.health
   const bothNone = before?.release === undefined && after.release === undefined
   if (same && (bothNone || sameRelease(before.release, after.release))) return
@@ -153,7 +156,7 @@ function stateOf(status: Status | undefined): string {
   return JSON.stringify([phase, health, release?.epoch, release?.version])
 }
 
-/** The newest rollout of a channel; where releases are watched, one that hosts alone claim is not. */
+/** The newest rollout of a channel: of the watched ones, where there are any. */
 export function newestRollout(rollouts: RolloutRecord[]): RolloutRecord | undefined {
   const watched = rollouts.filter(rollout => rollout.watched)
   const candidates = watched.length > 0 ? watched : rollouts

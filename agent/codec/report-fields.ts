@@ -1,6 +1,7 @@
 /** The parts of a report, read from what any host may have sent: bounded, typed, nothing more. */
 import { isObject, type JsonObject, type JsonValue } from './json.ts'
 import {
+  type FieldReader,
   fieldError,
   optional,
   readArray,
@@ -44,10 +45,10 @@ export function readStatus(report: JsonObject): Status {
     fleet: text('fleet'),
     host: text('host'),
     channel: text('channel'),
-    phase: readOneOf(phases, object, 'phase', context),
+    phase: readOneOf(phases)(object, 'phase', context),
     synced: readBoolean(object, 'synced', context),
     stale: readBoolean(object, 'stale', context),
-    health: readOneOf(healths, object, 'health', context),
+    health: readOneOf(healths)(object, 'health', context),
     rejected: objectsOf(object, 'rejected', context).slice(-REJECTED_MAX).map(readRejection),
     sources: objectsOf(object, 'sources', context).slice(0, SOURCES_MAX).map(readSource),
     bootId: text('bootId'),
@@ -88,9 +89,9 @@ export function readChange(object: JsonObject): PhaseChange {
   return {
     id: readInteger(object, 'id', context),
     at: readText(object, 'at', context).slice(0, 40),
-    phase: readOneOf(phases, object, 'phase', context),
+    phase: readOneOf(phases)(object, 'phase', context),
     synced: readBoolean(object, 'synced', context),
-    health: readOneOf(healths, object, 'health', context),
+    health: readOneOf(healths)(object, 'health', context),
     ...(release && { release }),
     ...(message !== undefined && { message }),
     ...(code !== undefined && { code }),
@@ -156,16 +157,13 @@ export function cutText(text: string): string {
   return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
 }
 
-function readOneOf<T extends string>(
-  allowed: readonly T[],
-  object: JsonObject,
-  key: string,
-  context: string,
-): T {
-  const text = readString(object, key, context)
-  const found = allowed.find(value => value === text)
-  if (found === undefined) throw fieldError(context, key, `not one of ${allowed.join(', ')}`)
-  return found
+function readOneOf<T extends string>(allowed: readonly T[]): FieldReader<T> {
+  return (object, key, context) => {
+    const text = readString(object, key, context)
+    const found = allowed.find(value => value === text)
+    if (found === undefined) throw fieldError(context, key, `not one of ${allowed.join(', ')}`)
+    return found
+  }
 }
 
 function readNumber(object: JsonObject, key: string): number {

@@ -69,7 +69,7 @@ test('a rollout goes through all hosts of the channel and ends when the last one
   assert.equal((await controller.client.latestRollout()).outcome, 'Succeeded')
 })
 
-test('a host that went back fails the rollout, and a newer release supersedes none that ended', async t => {
+test('a host that went back fails the rollout; only what has not ended is superseded', async t => {
   const controller = await testController(t)
   const host = await enrolled(controller, 'web-1')
   await host.report(committed(2))

@@ -35,7 +35,7 @@ test('a lost answer to an enrolment costs nothing: the same key gets the same ye
   assert.deepEqual(again, first)
 })
 
-test('a token enrols nobody else: another name, another key for a known name, too late', async t => {
+test('a token enrols nobody else: no other name, no other key for a known name', async t => {
   const controller = await testController(t)
   const { token } = await controller.client.makeToken({ host: 'web-1' })
   const host = new TestHost(controller, 'web-2')
