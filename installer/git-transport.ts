@@ -98,9 +98,8 @@ function byProgram({ url, branch, signal }: GitTarget): GitTransport {
 
 /** What git and its servers say when the branch moved between fetch and push. */
 function lostRace(message: string): boolean {
-  return /fetch first|non-fast-forward|cannot lock ref|failed to update ref|reference already exists/i.test(
-    message,
-  )
+  const words = 'fetch first|non-fast-forward|cannot lock ref|failed to update ref|already exists'
+  return new RegExp(words, 'i').test(message)
 }
 
 function refusedPush(shown: string, branch: string, cause: unknown): TransientError {

@@ -12,9 +12,9 @@ export type ReleaseTree = { channel: string; roots: RootFile[]; release: SignedD
 
 /**
  * Lays the release tree beside the cache, for hosts that read releases over HTTP. Two files change
- * that belong together, and a web server hands them out one by one. So the signatures of the release
- * before stay in the file, and the file is written first: whoever reads release.json and then its
- * signatures finds one that counts, whichever of the two they got.
+ * that belong together, and a web server hands them out one by one. So the signatures of the
+ * release before stay in the file, and the file is written first: whoever reads release.json and
+ * then its signatures finds one that counts, whichever of the two they got.
  */
 export function mirrorTree(directory: string, { channel, roots, release }: ReleaseTree): void {
   for (const { root, bytes, signatures } of roots) {

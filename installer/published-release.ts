@@ -11,7 +11,9 @@ import { type RootFile, readRoots, rootState, trustedRoots } from './root-files.
 /** The roots as hosts are going to walk them. */
 export type Trust = { roots: RootFile[]; root: Root; digest: string }
 
-/** The chain up to the newest root that is signed enough: one that is being signed does not count. */
+/**
+ * The chain up to the newest root that is signed enough: one that is being signed does not count.
+ */
 export function completeTrust(directory: string): Trust {
   const roots = readRoots(directory)
   while (roots.length > 1 && !rootState(roots, roots.length - 1).complete) roots.pop()

@@ -3,7 +3,9 @@ import { UsageError } from '../agent/codec/errors.ts'
 import { isHostName } from '../agent/codec/names.ts'
 import { STORE_DIR } from '../agent/codec/store-path.ts'
 
-/** What a person asked for: systems by host, one for every host that is there, hosts to leave out. */
+/**
+ * What a person asked for: systems by host, one for every host that is there, hosts to leave out.
+ */
 export type Wanted = {
   assign: Map<string, StorePath>
   all?: StorePath

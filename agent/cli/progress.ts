@@ -1,4 +1,6 @@
-/** How far something long has come, for people: a bar on a terminal, a few plain lines elsewhere. */
+/**
+ * How far something long has come, for people: a bar on a terminal, a few plain lines elsewhere.
+ */
 export type Progress = {
   /** `done` of the total, which may be given anew. */
   update: (done: number, total?: number) => void

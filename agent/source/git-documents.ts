@@ -13,7 +13,9 @@ import {
 /** One entry of a git tree, by the words of `git ls-tree`. */
 export type TreeEntry = { mode: string; type: string; oid: string }
 
-/** The two ways to read objects: isomorphic-git in the worker, the git program for ssh and files. */
+/**
+ * The two ways to read objects: isomorphic-git in the worker, the git program for ssh and files.
+ */
 export interface GitObjects {
   /** Entries of the directory at `path` in the commit, by name; undefined when it is not there. */
   directory(path: string): Promise<Map<string, TreeEntry> | undefined>
@@ -34,10 +36,11 @@ export async function readDocuments(
 ): Promise<Documents> {
   const { channel, rootVersion, what } = wanted
   const read = async (path: string): Promise<SignedDocument | undefined> => {
-    const bytes = await readBlob(objects, path, DOCUMENT_BYTES_MAX, what)
+    const bytes = await readBlob(objects, { path, bytesMax: DOCUMENT_BYTES_MAX, what })
     if (bytes === undefined) return undefined
     const beside = signaturesPath(path)
-    const signatures = await readBlob(objects, beside, SIGNATURES_BYTES_MAX, what)
+    const query = { path: beside, bytesMax: SIGNATURES_BYTES_MAX, what }
+    const signatures = await readBlob(objects, query)
     if (signatures !== undefined) return { bytes, signatures }
     throw new RejectedError('source-tree', `Cannot read "${what}": it has no "${beside}"`)
   }
@@ -55,11 +58,11 @@ export async function readDocuments(
   return { roots, release }
 }
 
+type BlobQuery = { path: string; bytesMax: number; what: string }
+
 async function readBlob(
   objects: GitObjects,
-  path: string,
-  bytesMax: number,
-  what: string,
+  { path, bytesMax, what }: BlobQuery,
 ): Promise<Buffer | undefined> {
   const [folder = '', name = ''] = path.split('/')
   const entry = (await objects.directory(folder))?.get(name)

@@ -1,7 +1,6 @@
 import type { GitHttpRequest, GitHttpResponse, HttpClient as HttpPlugin } from 'isomorphic-git'
-import { TransientError } from '../codec/errors.ts'
 import { GIT_USER_AGENT } from './git-refs.ts'
-import type { HttpClient } from './http-client.ts'
+import { type HttpClient, unexpectedStatus } from './http-client.ts'
 
 export type GitHttpOptions = {
   client: HttpClient
@@ -41,10 +40,7 @@ export function gitHttp(options: GitHttpOptions): GitHttp {
     })
     bytesLeft -= answer.body.length
     if (answer.status === 401 || answer.status === 403) {
-      throw new TransientError(
-        'http',
-        `Cannot read "${url.replace(/\?.*/s, '')}": the server answered ${answer.status}, so the credentials are missing or wrong`,
-      )
+      throw unexpectedStatus(answer, url)
     }
     return {
       url: answer.url,

@@ -20,8 +20,8 @@ export type GitRun = {
 }
 
 /**
- * Runs the git program, which has the transports that isomorphic-git lacks: ssh and the file system.
- * It never asks anybody anything. Fails with `git` and git's own last words.
+ * Runs the git program, which has the transports that isomorphic-git lacks: ssh and the file
+ * system. It never asks anybody anything. Fails with `git` and git's own last words.
  */
 export async function runGit(words: string[], run: GitRun): Promise<Buffer> {
   run.signal?.throwIfAborted()
@@ -150,7 +150,9 @@ export async function listHead(
   return undefined
 }
 
-/** Makes a bare repository at `gitdir` that holds the newest commit of the branch; returns its id. */
+/**
+ * Makes a bare repository at `gitdir` that holds the newest commit of the branch; returns its id.
+ */
 export async function fetchHead(
   gitdir: string,
   { url, branch }: { url: string; branch: string },

@@ -1,9 +1,10 @@
 /**
  * Asks a git server for the head of one branch, over smart HTTP and in as few bytes as can be.
  *
- * Protocol v2 (gitprotocol-v2) says to ask for the capabilities first. They change nothing about this
- * one question, so the command is sent at once: one round trip, no list of other refs. A server that
- * knows only v0 or v1 refuses it and is asked for its ref advertisement (gitprotocol-http) instead.
+ * Protocol v2 (gitprotocol-v2) says to ask for the capabilities first. They change nothing about
+ * this one question, so the command is sent at once: one round trip, no list of other refs. A
+ * server that knows only v0 or v1 refuses it and is asked for its ref advertisement (gitprotocol-
+ * http) instead.
  *
  *   pkt-line = 4*HEXDIG payload | "0000" flush | "0001" delimiter | "0002" end
  */

@@ -31,9 +31,10 @@ export type GitSourceOptions = {
 type Fetched = Documents & { commit: string }
 
 /**
- * A branch of a git repository. The tag is a commit id. A poll with nothing new asks for one ref and
- * nothing else; when that moved, the newest commit is fetched into a git directory that is removed
- * right after. Whether the branch went forwards is not looked at: signed versions order releases.
+ * A branch of a git repository. The tag is a commit id. A poll with nothing new asks for one ref
+ * and nothing else; when that moved, the newest commit is fetched into a git directory that is
+ * removed right after. Whether the branch went forwards is not looked at: signed versions order
+ * releases.
  */
 export class GitSource implements Source {
   readonly name: string

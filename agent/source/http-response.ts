@@ -1,6 +1,7 @@
 /**
- * Reads one HTTP/1.1 response (RFC 9112, sections 4 to 7) from the bytes of a connection. Kept small
- * instead of loading node:http because an idle agent does nothing but ask for tiny documents.
+ * Reads one HTTP/1.1 response (RFC 9112, sections 4 to 7) from the bytes of a connection. Kept
+ * small instead of loading node:http because an idle agent does nothing but ask for tiny
+ * documents.
  *
  *   response = *(1xx head) head body
  *   head     = "HTTP/1.x" SP status [SP reason] CRLF *(name ":" value CRLF) CRLF

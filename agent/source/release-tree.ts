@@ -1,4 +1,7 @@
-/** Where documents lie in every kind of source, and how large they may be. See docs/reference/formats.md. */
+/**
+ * Where documents lie in every kind of source, and how large they may be. See
+ * docs/reference/formats.md.
+ */
 import { RejectedError } from '../codec/errors.ts'
 import { isChannelName } from '../codec/names.ts'
 

@@ -9,7 +9,9 @@ export type PollRequest = {
   signal: AbortSignal
 }
 
-/** `roots` holds versions rootVersion+1, +2, … in order, at most 64; nothing here is verified yet. */
+/**
+ * `roots` holds versions rootVersion+1, +2, … in order, at most 64; nothing here is verified yet.
+ */
 export type PollResult =
   | { kind: 'unchanged'; tag: string }
   | { kind: 'found'; tag: string; roots: SignedDocument[]; release: SignedDocument }

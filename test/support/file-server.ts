@@ -20,7 +20,10 @@ export type FileServer = {
   close: () => Promise<void>
 }
 
-/** A static HTTP server with ETag, If-None-Match, Last-Modified and Range: what nginx gives a cache. */
+/**
+ * A static HTTP server with ETag, If-None-Match, Last-Modified and Range: what nginx gives a
+ * cache.
+ */
 export async function startFileServer(options: FileServerOptions): Promise<FileServer> {
   const requests: string[] = []
   const server = createServer((request, response) => {

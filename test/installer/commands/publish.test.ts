@@ -78,7 +78,7 @@ test('publishes over git and beside the cache what hosts accept', async t => {
   assert.equal(readFileSync(manifest).length, accepted.target.closureSize)
 })
 
-test('goes on from the current release, keeps other files, and rolls back by publishing', async t => {
+test('goes on from the current release, keeps other files, and rolls back', async t => {
   needs('git')
   const { project } = await overHttp(t)
   const bare = join(project.directory, 'fleet.git')
@@ -108,7 +108,7 @@ test('goes on from the current release, keeps other files, and rolls back by pub
   git(bare, 'fsck', '--strict')
 })
 
-test('works with file URLs and plain paths, and takes the link that a build leaves', async t => {
+test('works with file URLs and plain paths, and takes the link of a build', async t => {
   needs('git')
   const project = await makeProject(t)
   const system = project.system('web-1', 'one')
@@ -167,7 +167,7 @@ test('tries again when another push wins, and keeps what that one changed', asyn
   )
 })
 
-test('signs elsewhere: a document made unsigned is published with the signatures of others', async t => {
+test('publishes a document made unsigned with the signatures of others', async t => {
   needs('git', 'ssh-keygen')
   const project = await makeProject(t, 2)
   const system = project.system('web-1', 'one')
