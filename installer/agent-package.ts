@@ -2,7 +2,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StorePath } from '../agent/codec/documents.ts'
-import { addToStore } from '../agent/store/add-to-store.ts'
+import { type AddRequest, addToStore } from '../agent/store/add-to-store.ts'
 import type { Store } from '../agent/store/store.ts'
 import { type BuildCache, cachedPath } from './build-cache.ts'
 import { bundleAgent } from './bundle.ts'
@@ -26,8 +26,9 @@ export type AgentPackageOptions = {
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
 
 /**
- * Packs the agent as three store paths, none of which names itself: the runtime, the JavaScript with a
- * launcher for Node, and `bin/holdfast-agent`. An agent that changed is then a few hundred KiB.
+ * Packs the agent as three store paths, none of which names itself: the runtime, the JavaScript
+ * with a launcher for Node, and `bin/holdfast-agent`. An agent that changed is then a few hundred
+ * KiB.
  */
 export async function packAgent(options: AgentPackageOptions): Promise<AgentPackage> {
   const { store } = options
@@ -36,7 +37,7 @@ export async function packAgent(options: AgentPackageOptions): Promise<AgentPack
   const code = await withScratch(store, async scratch => {
     await putBundle(scratch, options.main)
     writeLauncher(join(scratch, 'node'), nodeLauncher(runtime, runtimePath))
-    return add(store, scratch, 'holdfast-agent-code', [runtimePath])
+    return add({ store, source: scratch, name: 'holdfast-agent-code', references: [runtimePath] })
   })
   const path = await withScratch(store, async scratch => {
     mkdirSync(join(scratch, 'bin'))
@@ -44,7 +45,7 @@ export async function packAgent(options: AgentPackageOptions): Promise<AgentPack
     const argv = ['node', ...NODE_FLAGS, join(code, 'holdfast-agent.js')]
     const launcher = { machine: runtime.machine, path: node, argv }
     writeLauncher(join(scratch, 'bin/holdfast-agent'), launcher)
-    return add(store, scratch, 'holdfast-agent', [code])
+    return add({ store, source: scratch, name: 'holdfast-agent', references: [code] })
   })
   return { path, machine: runtime.machine, program: join(path, 'bin/holdfast-agent') }
 }
@@ -59,7 +60,7 @@ function packRuntime(options: AgentPackageOptions, runtime: Runtime): StorePath 
   return cachedPath({ store, cache, name: 'runtime', sources: runtimeFiles(runtime) }, () =>
     withScratch(store, scratch => {
       composeRuntime(runtime, scratch)
-      return add(store, scratch, 'holdfast-runtime', [])
+      return add({ store, source: scratch, name: 'holdfast-runtime', references: [] })
     }),
   )
 }
@@ -72,6 +73,6 @@ async function putBundle(directory: string, main: string | undefined): Promise<v
   else await bundleAgent(directory, main)
 }
 
-function add(store: Store, source: string, name: string, references: StorePath[]): StorePath {
-  return addToStore({ store, source, name, references }).path
+function add(request: AddRequest): StorePath {
+  return addToStore(request).path
 }

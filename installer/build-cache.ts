@@ -1,7 +1,7 @@
 /**
- * Remembers which store path a tree became, by a fingerprint of every file's metadata, so that a root
- * file system of gigabytes is not copied and hashed again for each release. Whatever changes a file
- * changes its ctime, which no program can set back; the file's bytes need not be read.
+ * Remembers which store path a tree became, by a fingerprint of every file's metadata, so that a
+ * root file system of gigabytes is not copied and hashed again for each release. Whatever changes
+ * a file changes its ctime, which no program can set back; the file's bytes need not be read.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'

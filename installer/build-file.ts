@@ -1,4 +1,7 @@
-/** The build file: what `holdfast build` packs. Described for people in docs/reference/build-file.md. */
+/**
+ * The build file: what `holdfast build` packs. Described for people in
+ * docs/reference/build-file.md.
+ */
 import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { isErrno, UsageError } from '../agent/codec/errors.ts'

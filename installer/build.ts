@@ -49,8 +49,8 @@ const ROOTFS_SKIPPED = new Set([
 ])
 
 /**
- * Packs a system as content-addressed store paths, registered and flushed, and answers its path. The
- * same sources give the same path on every machine.
+ * Packs a system as content-addressed store paths, registered and flushed, and answers its path.
+ * The same sources give the same path on every machine.
  */
 export async function buildSystem(options: BuildOptions): Promise<BuildResult> {
   const { store, build } = options
@@ -96,7 +96,7 @@ function packRootfs(options: BuildOptions, cache: BuildCache): StorePath | undef
   return cachedPath({ store, cache, name: 'rootfs', sources: [rootfs] }, () =>
     withScratch(store, scratch => {
       const losses = noLosses()
-      copyInto(rootfs, scratch, { skip: isLeftOut, losses })
+      copyInto(rootfs, scratch, { leaveOut: isLeftOut, losses })
       const lost = describeLosses(losses)
       if (lost !== undefined) say?.(`A store path cannot hold everything of "${rootfs}": ${lost}`)
       return add(store, { source: scratch, name: 'rootfs', candidates: [] })
@@ -142,7 +142,9 @@ function packSystem({ store, build }: BuildOptions, parts: SystemParts): StorePa
   })
 }
 
-/** The parts of a system by name, for people and for programs: `/run/current-system/agent/bin/…`. */
+/**
+ * The parts of a system by name, for people and for programs: `/run/current-system/agent/bin/…`.
+ */
 function linkParts(directory: string, { etc, rootfs, agent }: Layout): void {
   symlinkSync(etc, join(directory, 'etc'))
   if (rootfs !== undefined) symlinkSync(rootfs, join(directory, 'rootfs'))

@@ -36,7 +36,7 @@ export function composeEtc(parts: EtcParts, directory: string): void {
   mkdirSync(etc, { recursive: true })
   const rootfsEtc = build.rootfs === undefined ? undefined : join(build.rootfs, 'etc')
   if (rootfsEtc !== undefined && existsSync(rootfsEtc)) {
-    copyInto(rootfsEtc, etc, { skip: name => OF_ONE_MACHINE.test(name), losses })
+    copyInto(rootfsEtc, etc, { leaveOut: name => OF_ONE_MACHINE.test(name), losses })
     pointOut(etc, '')
   }
   mkdirSync(ownEtc)

@@ -12,7 +12,9 @@ import {
 import { join } from 'node:path'
 import { UsageError } from '../agent/codec/errors.ts'
 
-/** How many files lost something, by what they lost: a store path holds bytes, names and one bit. */
+/**
+ * How many files lost something, by what they lost: a store path holds bytes, names and one bit.
+ */
 export type Losses = {
   /** Device nodes, sockets and pipes: not packed at all. */
   dropped: number
@@ -27,7 +29,7 @@ export type Losses = {
 
 export type CopyOptions = {
   /** Answers true for a name, relative to the tree, that stays behind. */
-  skip?: (name: string) => boolean
+  leaveOut?: (name: string) => boolean
   losses?: Losses
 }
 
@@ -37,21 +39,21 @@ export function noLosses(): Losses {
 
 /** Copies the inside of a directory into another, which may have content: later files win. */
 export function copyInto(source: string, target: string, options: CopyOptions = {}): void {
-  copyFolder({ source, target, options, skip: options.skip ?? (() => false) }, '')
+  copyFolder({ source, target, options, leaveOut: options.leaveOut ?? (() => false) }, '')
 }
 
 type Copy = {
   source: string
   target: string
   options: CopyOptions
-  skip: (name: string) => boolean
+  leaveOut: (name: string) => boolean
 }
 
 function copyFolder(copy: Copy, folder: string): void {
   mkdirSync(join(copy.target, folder), { recursive: true, mode: 0o755 })
   for (const entry of readdirSync(join(copy.source, folder))) {
     const name = folder === '' ? entry : `${folder}/${entry}`
-    if (copy.skip(name)) continue
+    if (copy.leaveOut(name)) continue
     if (entry.includes('\ufffd')) {
       throw new UsageError('unpackable', `Cannot pack "${name}": its name is not UTF-8`)
     }

@@ -10,8 +10,8 @@ const INNER = { inner: true }
 
 /**
  * `await import('package')` of a CommonJS package has only `default` in a bundle with chunks, but
- * every name under Node itself. This gives the bundle the same names, read from the package when the
- * bundle is made.
+ * every name under Node itself. This gives the bundle the same names, read from the package when
+ * the bundle is made.
  */
 export const lateCommonJs: Plugin = {
   name: NAMESPACE,

@@ -1,15 +1,18 @@
 /**
- * Writes launchers: static ELF programs of a few hundred bytes that start another program with fixed
- * words before the caller's own. In a root that holds nothing but a store, nothing dynamic can start:
- * there is no /lib64 for the kernel to find the interpreter in. A launcher needs nothing.
+ * Writes launchers: static ELF programs of a few hundred bytes that start another program with
+ * fixed words before the caller's own. In a root that holds nothing but a store, nothing dynamic
+ * can start: there is no /lib64 for the kernel to find the interpreter in. A launcher needs
+ * nothing.
  *
  *   launcher a b   becomes   execve(path, [...argv, 'a', 'b'], environment)
  *
  * The word `execfn` stands for the path by which the kernel was asked to start the launcher
- * (AT_EXECFN), so that a program learns which system it belongs to without naming its own store path.
+ * (AT_EXECFN), so that a program learns which system it belongs to without naming its own store
+ * path.
  *
  * The file is one loadable segment: ELF header, program headers, code, strings. The new argument
- * vector is built downwards from the slot of argv[0]; what follows it on the stack is already right.
+ * vector is built downwards from the slot of argv[0]; what follows it on the stack is already
+ * right.
  */
 export type Machine = 'x86_64' | 'aarch64'
 
@@ -144,7 +147,7 @@ function codeX8664(at: Addresses): Code {
     movX86('eax', 231), // exit_group
     Buffer.from('0f05', 'hex'),
   ])
-  const start = Buffer.from('4889e3' + '488b03' + '4885c0', 'hex') // rbx = rsp; rax = argc; is it 0?
+  const start = Buffer.from('4889e3' + '488b03' + '4885c0', 'hex') // rbx = rsp; rax = argc; 0?
   const branch = Buffer.concat([Buffer.from('0f84', 'hex'), Buffer.alloc(4)]) // jz fail
   branch.writeInt32LE(-(fail.length + start.length + branch.length), 2)
   const find = Buffer.from(

@@ -28,8 +28,9 @@ const ELF_HEADER_SIZE = 64
 const PT_INTERP = 3
 
 /**
- * Finds the Node that agents are to run on: the one that npm installed beside Holdfast, or else the one that
- * runs now. Errors: UsageError `config` for a program that is not a dynamic glibc one.
+ * Finds the Node that agents are to run on: the one that npm installed beside Holdfast, or else
+ * the one that runs now. Errors: UsageError `config` for a program that is not a dynamic glibc
+ * one.
  */
 export function findRuntime(node = defaultNode()): Runtime {
   const { machine, loader } = readProgram(node)
@@ -63,8 +64,8 @@ export function composeRuntime(runtime: Runtime, directory: string): void {
 }
 
 /**
- * The launcher that starts Node from the runtime in `path`, whatever the root around it holds: by the
- * runtime's own loader, with its own libraries, and without the cache of the root's.
+ * The launcher that starts Node from the runtime in `path`, whatever the root around it holds: by
+ * the runtime's own loader, with its own libraries, and without the cache of the root's.
  */
 export function nodeLauncher(runtime: Runtime, path: string): LauncherOptions {
   const lib = join(path, 'lib')

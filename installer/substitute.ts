@@ -19,7 +19,7 @@ export function substitutePackages(tree: string, packages: Map<string, StorePath
 function substituteFile(path: string, packages: Map<string, StorePath>): void {
   const bytes = readFileSync(path)
   if (!bytes.includes('@') || bytes.includes(0)) return
-  const text = bytes.toString('latin1') // One character per byte: what is not replaced is unchanged.
+  const text = bytes.toString('latin1') // One character per byte: the rest is unchanged.
   const result = text.replace(/@([A-Za-z0-9+._?=-]+)@/g, (word, name: string) => {
     return packages.get(name) ?? word
   })

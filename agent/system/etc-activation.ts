@@ -26,10 +26,11 @@ type Place = {
 }
 
 /**
- * Makes `<prefix>/etc` show a system's files: `/etc/static` points at the store path, every file is a
- * link through it, directories are real, so that local files can stand beside. The one atomic step is
- * `static`: a file that both systems have changes in that instant. Safe to repeat after a cut at any
- * point. Links are relative, so that a root can be made and looked at from outside.
+ * Makes `<prefix>/etc` show a system's files: `/etc/static` points at the store path, every file
+ * is a link through it, directories are real, so that local files can stand beside. The one
+ * atomic step is `static`: a file that both systems have changes in that instant. Safe to repeat
+ * after a cut at any point. Links are relative, so that a root can be made and looked at from
+ * outside.
  */
 export function activateEtc(options: { prefix: string; etc: StorePath }): EtcChange {
   const etc = join(options.prefix, 'etc')

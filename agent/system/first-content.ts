@@ -60,7 +60,10 @@ function fillFolder(source: string, target: string): void {
   syncDirectory(target)
 }
 
-/** Copies each entry that `target` lacks, as one tree, and looks into the directories that both have. */
+/**
+ * Copies each entry that `target` lacks, as one tree, and looks into the directories that both
+ * have.
+ */
 function stageMissing(
   source: string,
   target: string,

@@ -1,9 +1,10 @@
 /**
- * `layout.json` in a system path: what `holdfast build` put together, for the programs that install,
- * boot and switch it.
+ * `layout.json` in a system path: what `holdfast build` put together, for the programs that
+ * install, boot and switch it.
  *
  *   { "type": "holdfast-layout-1", "name": "web", "services": "systemd" | "plain",
- *     "init"?: path inside the root, "rootfs"?: store path, "etc": store path, "agent"?: store path }
+ *     "init"?: path inside the root, "rootfs"?: store path, "etc": store path,
+ *     "agent"?: store path }
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -26,14 +26,18 @@ export type PreInitOptions = {
 /** A step that failed; the ones after it were done all the same. */
 export type PreInitProblem = { step: string; error: unknown }
 
-/** What an image carries beside its store: the store's registration, as `nix-store --dump-db` writes it. */
+/**
+ * What an image carries beside its store: the store's registration, as `nix-store --dump-db`
+ * writes it.
+ */
 const REGISTRATION = 'nix-path-registration'
 
 /**
- * Makes a root out of a bare store, or puts one right: `/usr`, `/etc` and so on become the system's
- * again, whatever was being tested when the power went. Every step may be repeated and looks at what
- * is there, not at what was done before. A step that fails does not keep the others from being done:
- * a host that comes up without its history is better than one that does not come up.
+ * Makes a root out of a bare store, or puts one right: `/usr`, `/etc` and so on become the
+ * system's again, whatever was being tested when the power went. Every step may be repeated and
+ * looks at what is there, not at what was done before. A step that fails does not keep the others
+ * from being done: a host that comes up without its history is better than one that does not come
+ * up.
  */
 export function preInit(options: PreInitOptions): PreInitProblem[] {
   const { prefix, system, env } = options

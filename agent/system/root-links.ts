@@ -8,9 +8,9 @@ import { ensureLink, statOf } from './links.ts'
 const MERGED = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']
 
 /**
- * Points `/usr` at the root file system's, and `/bin`, `/lib64` and so on into `/usr`. Each link is
- * replaced atomically; programs that run keep the files they have open. Answers whether `/usr` moved.
- * Links are relative, so a root can be looked at from outside it.
+ * Points `/usr` at the root file system's, and `/bin`, `/lib64` and so on into `/usr`. Each link
+ * is replaced atomically; programs that run keep the files they have open. Answers whether `/usr`
+ * moved. Links are relative, so a root can be looked at from outside it.
  */
 export function linkRoot(options: { prefix: string; rootfs: StorePath }): boolean {
   const { prefix, rootfs } = options
@@ -24,7 +24,9 @@ export function linkRoot(options: { prefix: string; rootfs: StorePath }): boolea
   return moved
 }
 
-/** An empty directory that somebody made for us gives way; one with content is not ours to remove. */
+/**
+ * An empty directory that somebody made for us gives way; one with content is not ours to remove.
+ */
 function makeRoom(path: string): void {
   if (!(statOf(path)?.isDirectory() ?? false)) return
   try {

@@ -7,7 +7,9 @@ import { isStorePath } from '../codec/store-path.ts'
 import { writeDurably } from '../files/durable.ts'
 import { ensureLink, linkTarget } from './links.ts'
 
-/** The system that was activated last, tested or committed; undefined before the first activation. */
+/**
+ * The system that was activated last, tested or committed; undefined before the first activation.
+ */
 export function runningSystem(prefix: string): StorePath | undefined {
   return systemAt(join(prefix, 'run/current-system'))
 }

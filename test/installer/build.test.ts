@@ -136,7 +136,7 @@ test('enables units that the root file system ships, and masks any', async t => 
   assert.equal(etc['systemd/system/apt.timer'], '-> /dev/null')
 })
 
-test('without a list every unit with an [Install] section is enabled; an empty list is none', async t => {
+test('without a list every unit that can be is enabled; an empty list is none', async t => {
   const units = {
     'units/web.service': SERVICE,
     'units/helper.service': '[Service]\nExecStart=/bin/true\n',

@@ -13,7 +13,7 @@ const read = (directory: string) =>
     readdirSync(directory).map(name => [name, readFileSync(join(directory, name))]),
   )
 
-test('makes flat files that Node runs, with workers beside their users and CommonJS inside', async t => {
+test('makes flat files that Node runs, with workers and CommonJS inside', async t => {
   const directory = temporaryDirectory(t)
   writeTree(directory, {
     'from/deep/main.ts': `import pino from 'pino'

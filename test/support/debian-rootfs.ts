@@ -25,9 +25,10 @@ const LEFT_OUT = [
 ]
 
 /**
- * A Debian root file system with systemd, made once per machine by mmdebstrap (20 s to a minute) and
- * kept in `$HOLDFAST_CACHE` or `~/.cache/holdfast`. Made beside and renamed, so that a maker who was
- * cut leaves nothing that looks whole, and of two makers at once the first one's root counts.
+ * A Debian root file system with systemd, made once per machine by mmdebstrap (20 s to a minute)
+ * and kept in `$HOLDFAST_CACHE` or `~/.cache/holdfast`. Made beside and renamed, so that a maker
+ * who was cut leaves nothing that looks whole, and of two makers at once the first one's root
+ * counts.
  */
 export async function debianRootfs(say: (line: string) => void = () => {}): Promise<string> {
   const cache = process.env.HOLDFAST_CACHE ?? join(homedir(), '.cache/holdfast')

@@ -12,8 +12,8 @@ export class PowerCut extends Error {}
 
 /**
  * Runs `act`, in which the call number `after` that changes files, and every later one, does not
- * happen: what a process leaves behind that was killed there, without the price of a process. Answers
- * whether it came that far. A write or copy that is cut writes half.
+ * happen: what a process leaves behind that was killed there, without the price of a process.
+ * Answers whether it came that far. A write or copy that is cut writes half.
  */
 export function cutPowerAfter(after: number, act: () => void): boolean {
   const functions = fs as unknown as Record<string, (...words: unknown[]) => unknown>

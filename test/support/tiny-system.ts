@@ -6,7 +6,10 @@ import type { Store } from '../../agent/store/store.ts'
 import { encodeLayout } from '../../agent/system/layout-file.ts'
 import { type Tree, writeTree } from './trees.ts'
 
-/** Puts a system of a few files into the store: no launchers, but everything that a root is made of. */
+/**
+ * Puts a system of a few files into the store: no launchers, but everything that a root is made
+ * of.
+ */
 export function tinySystem(
   store: Store,
   parts: { name: string; rootfs?: Tree; etc: Tree },

@@ -42,7 +42,7 @@ async function build(directory: string, store: Store, motd: string): Promise<Sto
   return (await buildSystem({ store, build: readBuildFile(file), agentMain })).system
 }
 
-test('a root that holds nothing but a store boots, and comes back on what is committed', async t => {
+test('a root that is only a store boots, and comes back on what is committed', async t => {
   const directory = temporaryDirectory(t)
   const root = join(directory, 'root')
   const store = openStore(join(directory, 'store'))

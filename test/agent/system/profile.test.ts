@@ -34,7 +34,7 @@ test('numbers generations, and a system that is committed keeps its number', t =
   })
 })
 
-test('cut at any change, the profile is the old or the new one, and a repeat makes it the new', t => {
+test('cut at any change, the profile is the old or the new one; a repeat makes it new', t => {
   let cut = true
   for (let cuts = 0; cut; cuts += 1) {
     const prefix = temporaryDirectory(t)
