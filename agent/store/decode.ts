@@ -35,7 +35,7 @@ export function openDecoder(
 ): Decoder {
   if (compression === 'none') return { push: bytes => void output(bytes), end() {}, close() {} }
   if (compression === 'xz') return openXz(output)
-  return zstdHandles ? new ZstdHandle(output) : openZstdStream(output)
+  return zstdHandles ? ZstdHandle.open(output) : openZstdStream(output)
 }
 
 /** What Node keeps inside a zlib stream. */
@@ -49,6 +49,7 @@ type Handle = {
     outputAt: number,
     outputLength: number,
   ): void
+  reset(): void
   onerror: (message: string) => void
 }
 type Internals = { _handle: Handle; _writeState: Uint32Array }
@@ -56,12 +57,24 @@ type Internals = { _handle: Handle; _writeState: Uint32Array }
 /** One for all decoders of a thread, as what is in it is consumed before the call returns. */
 let sharedOutput: Buffer | undefined
 
+/** Decoders that are done, to be used again: collecting them as garbage takes tens of MiB. */
+const idleHandles: ZstdHandle[] = []
+const IDLE_HANDLES_MAX = 8
+
 class ZstdHandle implements Decoder {
-  readonly #stream = createZstdDecompress()
+  // Its own output buffer is never used, so it is made as small as it may be.
+  readonly #stream = createZstdDecompress({ chunkSize: constants.Z_MIN_CHUNK })
   readonly #handle: Handle
   readonly #state: Uint32Array
-  readonly #output: Output
+  #output: Output
   #failure: string | undefined
+
+  static open(output: Output): ZstdHandle {
+    const idle = idleHandles.pop()
+    if (idle === undefined) return new ZstdHandle(output)
+    idle.#output = output
+    return idle
+  }
 
   constructor(output: Output) {
     const internals = this.#stream as unknown as Internals
@@ -91,7 +104,11 @@ class ZstdHandle implements Decoder {
   end(): undefined {}
 
   close(): void {
-    this.#stream.destroy()
+    this.#output = () => {}
+    this.#failure = undefined
+    this.#handle.reset()
+    if (idleHandles.length < IDLE_HANDLES_MAX) idleHandles.push(this)
+    else this.#stream.destroy()
   }
 }
 
@@ -105,14 +122,17 @@ export function zstdHandlesWork(): boolean {
 
 function tryHandles(): boolean {
   const sample = Buffer.alloc(OUTPUT_BYTES + 1000, 'holdfast ')
-  const parts: Buffer[] = []
+  const packed = zstdCompressSync(sample)
   try {
-    const decoder = new ZstdHandle(bytes => parts.push(Buffer.from(bytes)))
-    const packed = zstdCompressSync(sample)
-    decoder.push(packed.subarray(0, 5))
-    decoder.push(packed.subarray(5))
-    decoder.close()
-    return Buffer.concat(parts).equals(sample)
+    // The second one meets the decoder that the first has left in the middle.
+    return [packed.length - 1, packed.length].every(end => {
+      const parts: Buffer[] = []
+      const decoder = ZstdHandle.open(bytes => parts.push(Buffer.from(bytes)))
+      decoder.push(packed.subarray(0, 5))
+      decoder.push(packed.subarray(5, end))
+      decoder.close()
+      return end < packed.length || Buffer.concat(parts).equals(sample)
+    })
   } catch {
     return false
   }

@@ -34,6 +34,7 @@ export class PathReceiver {
   readonly #parser: NarParser
   readonly #decoder: Decoder
   #received = 0
+  #closed = false
 
   constructor(options: ReceiveOptions) {
     const { info, staging } = options
@@ -63,7 +64,7 @@ export class PathReceiver {
   /** Says that the body is whole; resolves with the directory entry in `done/`. */
   async finish(): Promise<string> {
     await this.#decoder.end()
-    this.#decoder.close()
+    this.#closeDecoder()
     this.#parser.end()
     const { path, narHash } = this.#options.info
     const found = formatNixHash(this.#hash.digest())
@@ -78,9 +79,15 @@ export class PathReceiver {
 
   /** Removes what was written. */
   abandon(): void {
-    this.#decoder.close()
+    this.#closeDecoder()
     this.#unpacker.close()
     removeTree(this.#target)
+  }
+
+  /** Only once, as it serves another path from then on. */
+  #closeDecoder(): void {
+    if (!this.#closed) this.#decoder.close()
+    this.#closed = true
   }
 
   #output(bytes: Buffer): void {

@@ -10,6 +10,12 @@ import {
 type Waiting = { resolve: (value: never) => void; reject: (error: unknown) => void; bytes: number }
 type Member = { worker: Worker; pendingBytes: number; waiting: Map<number, Waiting> }
 
+/**
+ * Most of what a worker makes are buffers that live for one call, outside of its heap: a small
+ * young generation frees them soon, where the default one would let hundreds of MiB gather.
+ */
+const resourceLimits = { maxYoungGenerationSizeMb: 1 }
+
 export type PoolOptions = WorkerStart & {
   workers: number
   signal: AbortSignal
@@ -72,7 +78,7 @@ export class WorkerPool {
     const { staging, narrowUmask } = this.#options
     const file = `./realise-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
     const workerData: WorkerStart = { staging, narrowUmask }
-    const worker = new Worker(new URL(file, import.meta.url), { workerData })
+    const worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits })
     const member: Member = { worker, pendingBytes: 0, waiting: new Map() }
     worker.on('message', (message: WorkerMessage) => this.#take(member, message))
     worker.once('error', error => this.#end(error))
