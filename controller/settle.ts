@@ -1,5 +1,5 @@
 import { type Freshness, isOffline, seenOutcome } from './freshness.ts'
-import { rolloutOutcome, supersede } from './rollout.ts'
+import { compareReleases, rolloutOutcome, supersede } from './rollout.ts'
 import type { HostRecord, RolloutRecord, Transaction } from './storage.ts'
 import { newestRollout } from './take-report.ts'
 
@@ -16,7 +16,8 @@ export async function settleChannel(
   const newest = newestRollout(rollouts)
   if (newest === undefined) return
   for (const rollout of rollouts) {
-    if (rollout === newest) continue
+    // Hosts may know of a release before the controller has read and verified it.
+    if (compareReleases(rollout, newest) >= 0) continue
     const after = supersede(rollout, freshness.now)
     if (after !== rollout) await finish(tx, after)
   }
