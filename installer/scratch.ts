@@ -1,5 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { isErrno } from '../agent/codec/errors.ts'
 import type { Store } from '../agent/store/store.ts'
 
 /** Where Holdfast keeps what is its own beside a store: scratch trees and what it remembers. */
@@ -10,7 +11,8 @@ export function besideStore(store: Store): string {
 /** Calls `use` with an empty directory on the store's file system, which is gone afterwards. */
 export function withScratch<T>(store: Store, use: (directory: string) => T): T {
   mkdirSync(besideStore(store), { recursive: true })
-  const directory = mkdtempSync(join(besideStore(store), 'scratch-'))
+  removeAbandoned(besideStore(store))
+  const directory = mkdtempSync(join(besideStore(store), `scratch-${process.pid}-`))
   const remove = () => rmSync(directory, { recursive: true, force: true })
   let result: T
   try {
@@ -22,4 +24,21 @@ export function withScratch<T>(store: Store, use: (directory: string) => T): T {
   if (result instanceof Promise) return result.finally(remove) as T
   remove()
   return result
+}
+
+/** What a build left behind that was killed. */
+function removeAbandoned(beside: string): void {
+  for (const name of readdirSync(beside)) {
+    const maker = /^scratch-(\d+)-/.exec(name)?.[1]
+    if (maker === undefined || isAlive(Number(maker))) continue
+    rmSync(join(beside, name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return !isErrno(error, 'ESRCH')
+  }
 }
