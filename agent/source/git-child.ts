@@ -34,7 +34,6 @@ function startWorker(scratch: string): ChildProcess {
   const child = spawn(program, [...before, ...permissions, quiet, worker], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     serialization: 'advanced',
-    cwd: '/',
   })
   preferAsVictim(child)
   return child

@@ -21,7 +21,7 @@ const good: [name: string, text: string, status: number, body: string, reusable:
   ['close', 'HTTP/1.1 200 O\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx', 200, 'x', false],
   [
     'chunks with extension and trailer',
-    'HTTP/1.1 200 O\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nT:\r\n\r\n',
+    'HTTP/1.1 200 O\r\nTransfer-Encoding: chunked\r\n\r\n3;a\r\nabc\r\n2\r\nde\r\n0\r\nT:\r\n\r\n',
     200,
     'abcde',
     true,
