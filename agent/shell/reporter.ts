@@ -217,7 +217,9 @@ class HostReporter implements Reporter {
       this.#trouble = code
       this.#log('warn', { event: 'report.failed', code, message, controller: this.#url })
     }
-    const ceiling = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(this.#failures, 10))
+    // Never rarer than heartbeats, which are no more than a healthy controller gets anyway.
+    const most = Math.min(RETRY_MS_MAX, this.#options.intervalSeconds * 1000)
+    const ceiling = Math.min(most, RETRY_MS_MIN * 2 ** Math.min(this.#failures, 10))
     return ceiling / 2 + (Math.random() * ceiling) / 2
   }
 
