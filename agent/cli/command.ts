@@ -1,8 +1,11 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { HoldfastError, isErrno, messageOf, UsageError } from '../codec/errors.ts'
 
-/** 0 yes · 1 no (failed, rolled back) · 2 could not find out · 3 held · 124 timed out. */
-export type ExitCode = 0 | 1 | 2 | 3 | 124
+/**
+ * 0 yes · 1 no (failed, rolled back) · 2 could not find out · 3 held · 124 timed out. Programs of the
+ * layout also end as NixOS's do: 4 switched, but units failed; 143 stopped.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 124 | 143
 
 /** What a command gets: the parsed words, where to write, and when to stop. */
 export type Invocation = {
@@ -48,6 +51,7 @@ export async function runCommand(
   const interrupt = new AbortController()
   const stop = () => interrupt.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
+  process.stdout.once('error', endQuietly)
   try {
     return await dispatch({ program, commands, argv }, json, interrupt.signal)
   } catch (error) {
@@ -55,6 +59,12 @@ export async function runCommand(
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop)
   }
+}
+
+/** Whoever read our output has seen enough, as `head` has. */
+function endQuietly(error: Error): void {
+  if (!isErrno(error, 'EPIPE')) throw error
+  process.exit(0)
 }
 
 async function dispatch(

@@ -42,7 +42,7 @@ async function bootstrap(fleet: Fleet, say: (line: string) => void): Promise<str
     { secondsMax: 60, what: 'enrolled and on release 1' },
     onRelease(1, system),
   )
-  await waitForController(fleet, host => host.synced === true)
+  await waitForController(fleet, host => host.sync === 'Synced')
   return 'all three enrolled, healthy, on release 1'
 }
 
@@ -58,7 +58,7 @@ async function goodRelease(fleet: Fleet, say: (line: string) => void): Promise<s
     assert.equal(now['old.service'], 0, `${name}: the removed unit is stopped`)
     assert.match((await fleet.hosts.read(name, '/etc/demo-motd')) ?? '', /release two/)
   }
-  const { code } = await fleet.holdfast(['status', '--watch', '--timeout', '30'])
+  const { code } = await fleet.holdfast(watchOf(2))
   assert.equal(code, 0)
   return 'all three converged; web restarted, fresh started, old stopped, steady untouched'
 }
@@ -73,7 +73,7 @@ async function badRelease(fleet: Fleet, say: (line: string) => void): Promise<st
   await setTimeout(5_000) // Two more polls, of which none may try it again.
   await waitForHosts(fleet, { secondsMax: 1, what: 'not tried again' }, wentBack)
   assert.deepEqual(await startsOfAll(fleet), settled, 'no host tried release 3 again')
-  const { code } = await fleet.holdfast(['status', '--watch', '--timeout', '30'], [0, 1])
+  const { code } = await fleet.holdfast(watchOf(3), [0, 1])
   assert.equal(code, 1, 'the controller calls the rollout failed')
   return 'all three went back to release 2 and remember release 3'
 }
@@ -85,7 +85,7 @@ async function withoutController(fleet: Fleet, say: (line: string) => void): Pro
   await waitForHosts(fleet, { secondsMax: 60, what: 'on release 4' }, onRelease(4, system))
   say('all hosts are on release 4 without a controller')
   await fleet.controller.start()
-  const onFour = (host: ControllerHost) => host.synced === true && host.running === system
+  const onFour = (host: ControllerHost) => host.sync === 'Synced' && host.running === system
   await waitForController(fleet, onFour)
   return 'all three converged; the controller came back and caught up'
 }
@@ -114,7 +114,11 @@ async function powerCut(fleet: Fleet, say: (line: string) => void): Promise<stri
   return `${victim} came up on release 4 and converged to release 5 like the others`
 }
 
-type ControllerHost = { name: string; synced?: boolean; running?: string }
+function watchOf(release: number): string[] {
+  return ['status', '--watch', '--release', String(release), '--timeout', '30s']
+}
+
+type ControllerHost = { name: string; sync?: string; running?: string }
 
 async function waitForController(
   fleet: Fleet,
