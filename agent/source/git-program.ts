@@ -34,7 +34,9 @@ export async function runGit(words: string[], run: GitRun): Promise<Buffer> {
   failed.catch(() => {})
   const stops = watchRun(run, reject)
   try {
-    return await Promise.race([outputOf(child, run), failed])
+    const output = await Promise.race([outputOf(child, run), failed])
+    refuseOverCap(run) // It may have been faster than the watch.
+    return output
   } finally {
     for (const stop of stops) stop()
     endGroup(child)
@@ -53,7 +55,7 @@ function gitVariables(): NodeJS.ProcessEnv {
 }
 
 function watchRun(run: GitRun, reject: (error: unknown) => void): (() => void)[] {
-  const { signal, cap, what, deadlineMs = 300_000 } = run
+  const { signal, what, deadlineMs = 300_000 } = run
   const abort = () => reject(signal?.reason)
   signal?.addEventListener('abort', abort, { once: true })
   const late = setTimeout(() => {
@@ -61,9 +63,10 @@ function watchRun(run: GitRun, reject: (error: unknown) => void): (() => void)[]
     reject(new TransientError('unreachable', text))
   }, deadlineMs)
   const size = setInterval(() => {
-    if (cap !== undefined && treeBytes(cap.directory) > cap.bytesMax) {
-      const text = `Cannot read "${what}": it is larger than ${cap.bytesMax} bytes`
-      reject(new RejectedError('oversized', text))
+    try {
+      refuseOverCap(run)
+    } catch (error) {
+      reject(error)
     }
   }, WATCH_MS)
   return [
@@ -73,8 +76,14 @@ function watchRun(run: GitRun, reject: (error: unknown) => void): (() => void)[]
   ]
 }
 
+function refuseOverCap({ cap, what }: GitRun): void {
+  if (cap === undefined || treeBytes(cap.directory) <= cap.bytesMax) return
+  const text = `Cannot read "${what}": it is larger than ${cap.bytesMax} bytes`
+  throw new RejectedError('oversized', text)
+}
+
 /** Files come and go while git works: what is gone counts nothing. */
-export function treeBytes(directory: string): number {
+function treeBytes(directory: string): number {
   try {
     return readdirSync(directory, { recursive: true, withFileTypes: true })
       .filter(entry => entry.isFile())
