@@ -105,10 +105,13 @@ class ZstdHandle implements Decoder {
 
   close(): void {
     this.#output = () => {}
-    this.#failure = undefined
+    // A decoder that has failed once repeats its failure, even after a reset.
+    if (this.#failure !== undefined || idleHandles.length >= IDLE_HANDLES_MAX) {
+      this.#stream.destroy()
+      return
+    }
     this.#handle.reset()
-    if (idleHandles.length < IDLE_HANDLES_MAX) idleHandles.push(this)
-    else this.#stream.destroy()
+    idleHandles.push(this)
   }
 }
 

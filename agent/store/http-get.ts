@@ -7,6 +7,7 @@ import type { Client, Dispatcher } from 'undici'
 import { messageOf } from '../codec/errors.ts'
 import { HttpError, type HttpErrorDetails } from './http-error.ts'
 import { RateWatch } from './rate-watch.ts'
+import { connectReusing } from './reused-reads.ts'
 
 /** Connections for bodies, to one origin, from one thread: several, as each starts slowly. */
 const CONNECTIONS_MAX = 4
@@ -109,7 +110,9 @@ async function connect(origin: string, pipelining: number): Promise<Connection> 
   const { default: LeanClient } = await import('undici/lib/dispatcher/client.js')
   const client: Client = new LeanClient(origin, {
     pipelining,
-    connect: { timeout: CONNECT_MS_MAX },
+    connect: origin.startsWith('http:')
+      ? connectReusing(CONNECT_MS_MAX)
+      : { timeout: CONNECT_MS_MAX },
     headersTimeout: SILENCE_MS_MAX,
     bodyTimeout: SILENCE_MS_MAX,
   })
