@@ -1,6 +1,4 @@
-import { hash } from 'node:crypto'
 import * as fs from 'node:fs'
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import git from 'isomorphic-git'
 import type { SignedDocument } from '../codec/documents.ts'
@@ -21,7 +19,6 @@ export async function fetchDocuments(order: FetchOrder): Promise<Fetched> {
     const text = `Cannot read branch "${branch}" of "${url}": it does not exist`
     throw new TransientError('no-branch', text)
   }
-  checkPacks(gitdir, url)
   const objects = await openCommit(gitdir, commit, url)
   const what = `${url} ${branch}`
   return { commit, ...(await readDocuments(objects, { channel, rootVersion, what })) }
@@ -44,18 +41,6 @@ async function fetchBranch(order: FetchOrder, gitdir: string): Promise<string | 
     if (error instanceof git.Errors.NotFoundError) return undefined
     const text = `Cannot fetch "${url}": ${firstLine(messageOf(error))}`
     throw new TransientError('git', text, { cause: error })
-  }
-}
-
-/** A pack ends with the SHA-1 of all before it (gitformat-pack); isomorphic-git does not look. */
-function checkPacks(gitdir: string, url: string): void {
-  const folder = join(gitdir, 'objects', 'pack')
-  for (const name of readdirSync(folder).filter(name => name.endsWith('.pack'))) {
-    const pack = readFileSync(join(folder, name))
-    const trailer = pack.subarray(-20).toString('hex')
-    if (pack.length < 32 || hash('sha1', pack.subarray(0, -20)) !== trailer) {
-      throw new TransientError('git', `Cannot fetch "${url}": the pack arrived damaged`)
-    }
   }
 }
 
