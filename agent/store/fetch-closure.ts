@@ -23,7 +23,7 @@ export async function fetchClosure(
 ): Promise<{ closure: Manifest; bytes: Buffer }> {
   const { digest, size, caches, signal } = request
   if (size > CLOSURE_BYTES_MAX) {
-    const message = `Cannot fetch closure manifest "${digest}": it is over ${CLOSURE_BYTES_MAX} bytes`
+    const message = `Cannot fetch closure "${digest}": it is over ${CLOSURE_BYTES_MAX} bytes`
     throw new RejectedError('oversized', message)
   }
   const pool = new WorkerPool({ staging: '', narrowUmask: false, workers: 1, signal })

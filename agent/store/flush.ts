@@ -4,7 +4,7 @@
  * not offer, flushes everything in one go, and coreutils and busybox reach it as `sync -f`. It also
  * flushes what others wrote on that file system, so a few files are flushed one by one.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, constants, fsyncSync, lstatSync, openSync, readdirSync } from 'node:fs'
 import { joinBytes } from './tree-copy.ts'
 
@@ -19,6 +19,12 @@ export function flushTrees(paths: string[]): void {
   if (few !== undefined) flushEach(few)
   // Without the program, or after an error of the disk, which each fsync then shows again.
   else if (!flushFileSystem(first)) flushEach(entriesOf(paths, Infinity) ?? [])
+}
+
+/** Starts a flush of the file system that holds `path`, and says when it is over, somehow. */
+export function startFlush(path: string, done: () => void): void {
+  const child = spawn('sync', ['-f', path], { stdio: 'ignore' })
+  child.once('error', done).once('exit', done)
 }
 
 /** Whether `sync -f` was there and succeeded. */

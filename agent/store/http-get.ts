@@ -165,7 +165,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#options.watch.start(this, error => controller.abort(error))
       return
     }
-    const failure = checkStatus(request.url, status, headers, progress)
+    const failure = checkStatus({ url: request.url, status, headers, progress })
     if (failure !== undefined) {
       reject(failure)
       // A short page is read to its end, for the sake of what is pipelined behind it.
@@ -216,12 +216,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function checkStatus(
-  url: URL,
-  status: number,
-  headers: Headers,
-  progress: Progress,
-): HttpError | undefined {
+type ResponseHead = { url: URL; status: number; headers: Headers; progress: Progress }
+
+function checkStatus(head: ResponseHead): HttpError | undefined {
+  const { url, status, headers, progress } = head
   if (progress.received === 0 && status === 200) return undefined
   if (progress.received > 0 && status === 206) {
     const from = /^bytes (\d+)-/.exec(String(headers['content-range']))?.[1]

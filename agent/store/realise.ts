@@ -10,6 +10,7 @@ import { type Manifest, referencesFirst } from '../codec/closure.ts'
 import type { PathInfo } from '../codec/documents.ts'
 import { codeOf, HostError } from '../codec/errors.ts'
 import { syncDirectory } from '../files/durable.ts'
+import { startFlush } from './flush.ts'
 import type { Location } from './locate.ts'
 import { Mirrors } from './mirrors.ts'
 import { makeStaging, moveIntoPlace, removeTree } from './staging.ts'
@@ -24,6 +25,8 @@ const LANES_PER_WORKER = 16
 const LOCATE_AHEAD = 256
 /** What a fetch leaves free: room for logs, the registry and the journal. */
 const RESERVE_BYTES = 64 * 1024 * 1024
+/** What is written between two flushes while the fetch goes on. */
+const FLUSH_BYTES = 128 * 1024 * 1024
 /** Each path takes at least its directory and the rest of a last block. */
 const PATH_OVERHEAD_BYTES = 16 * 1024
 
@@ -92,6 +95,8 @@ class Fetch {
   readonly #locations: Promise<Located>[] = []
   readonly #progress: RealiseProgress
   readonly #realised: Realised = { fetchedPaths: 0, fetchedBytes: 0 }
+  #unflushed = 0
+  #flushing = false
   /** The paths of verified trees: in staging, or already in their place. */
   readonly #verified = new Map<PathInfo, string>()
 
@@ -204,9 +209,21 @@ class Fetch {
     removeTree(this.staging)
   }
 
+  /** So that the disk works while the network does, and the flush at the end finds little left. */
+  #flushAhead(): void {
+    this.#unflushed = 0
+    this.#flushing = true
+    // Best effort: the flush at the end is the one that counts.
+    startFlush(this.staging, () => {
+      this.#flushing = false
+    })
+  }
+
   #tell(paths: number, bytes: number): void {
     this.#progress.paths += paths
     this.#progress.bytes += bytes
+    this.#unflushed += bytes
+    if (this.#unflushed >= FLUSH_BYTES && !this.#flushing) this.#flushAhead()
     this.#request.onProgress?.({ ...this.#progress })
   }
 }

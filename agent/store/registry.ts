@@ -15,7 +15,7 @@ export type RegistryOptions = { readOnly: boolean }
 
 type Row = { id: number; path: string; hash: string; narSize: number | null; ca: string | null }
 
-/** What is valid in a store and what refers to what: Nix's `db.sqlite` and the `schema` beside it. */
+/** What is valid in a store, and what refers to what: Nix's `db.sqlite` with its `schema`. */
 export class Registry {
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()

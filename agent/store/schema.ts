@@ -1,5 +1,5 @@
 /**
- * The registry's tables, word for word as Nix creates them (its `schema.sql`, schema 10), so that
+ * The registry's tables, as Nix creates them (its `schema.sql`, schema 10), so that
  * Nix can take a store over that Holdfast made, and the other way round.
  */
 export const SCHEMA_VERSION = 10
@@ -14,7 +14,8 @@ create table if not exists ValidPaths (
     narSize          integer,
     ultimate         integer, -- null implies "false"
     sigs             text, -- space-separated
-    ca               text -- if not null, an assertion that the path is content-addressed; see ValidPathInfo
+    -- if not null, an assertion that the path is content-addressed; see ValidPathInfo
+    ca               text
 );
 
 create table if not exists Refs (

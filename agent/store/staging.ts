@@ -46,7 +46,7 @@ export function moveIntoPlace(staged: string, final: string, trash: string): voi
   }
 }
 
-/** A directory without its write bit is moved by root only; its owner lends it the bit meanwhile. */
+/** Only root moves a directory without its write bit; others lend it the bit meanwhile. */
 export function renameTree(from: string, to: string): void {
   try {
     renameSync(from, to)

@@ -11,7 +11,7 @@ export interface Store {
   query(path: StorePath): PathInfo | undefined
   /** Every valid path, sorted. */
   paths(): StorePath[]
-  /** The path and all it references, references first. Fails with `missing-path` when one is not valid. */
+  /** The path and all it references, references first. Fails with `missing-path`. */
   closure(path: StorePath): PathInfo[]
   /** Registers all in one durable transaction; the files are already in place and flushed. */
   register(infos: PathInfo[]): void

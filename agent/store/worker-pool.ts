@@ -22,7 +22,7 @@ export type PoolOptions = WorkerStart & {
   onWritten?: (bytes: number) => void
 }
 
-/** The realise workers of one fetch, started when they are needed; requests go to the least busy. */
+/** The workers of one fetch, started when they are needed; requests go to the least busy. */
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #members: Member[] = []

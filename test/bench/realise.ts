@@ -8,6 +8,7 @@ import { mkdirSync, rmSync, statfsSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { bundle } from '../../installer/bundle.ts'
 import { type GeneratedCache, generatedCache } from './closure-generator.ts'
 import { type Measured, measure, median } from './measure.ts'
 import { nixCommand, nixRoot, nixVersion } from './nix-root.ts'
@@ -31,7 +32,7 @@ type Options = {
   json: boolean
 }
 type Contestant = { name: string; command: (url: string) => string[] }
-type Place = { cacheDirectory: string; mount: string; image: string }
+type Place = { cacheDirectory: string; mount: string; image: string; programs: string }
 
 export async function run(words: string[]): Promise<void> {
   const options = readOptions(words)
@@ -89,6 +90,7 @@ async function compare(options: Options): Promise<void> {
   const root = nixRoot(cacheDirectory)
   execFileSync('mount', ['-t', 'proc', 'proc', join(root, 'proc')])
   const place = makePlace(cacheDirectory, join(root, 'mnt'))
+  await bundlePrograms(place.programs)
   const contestants = contestantsFor(cache, root, place).filter(({ name }) => {
     return options.only === undefined ? name !== 'nix copy fsync' : options.only.includes(name)
   })
@@ -101,15 +103,12 @@ async function compare(options: Options): Promise<void> {
         const measured = await measure(command(server.url))
         requireWhole(place, cache)
         runs.get(name)!.push(measured)
-        const figures = `${measured.seconds.toFixed(2)} s  CPU ${measured.cpuSeconds.toFixed(2)} s`
-        say(
-          `${pair}/${options.pairs}  ${name.padEnd(16)} ${figures}  ${Math.round(measured.peakMiB)} MiB`,
-        )
+        say(`${pair}/${options.pairs}  ${describe(name, measured)}`)
       }
     }
   } finally {
     server.stop()
-    rmSync(place.image, { force: true })
+    for (const path of [place.image, place.programs]) rmSync(path, { recursive: true, force: true })
   }
   print(options, summarise(options, cache, runs, nixVersion(root)))
 }
@@ -119,7 +118,16 @@ function makePlace(cacheDirectory: string, mount: string): Place {
   const shared = statfsSync('/dev/shm')
   const roomy = shared.bavail * shared.bsize > 6 * 2 ** 30
   const image = join(roomy ? '/dev/shm' : cacheDirectory, `holdfast-bench-${process.pid}.img`)
-  return { cacheDirectory, mount, image }
+  return { cacheDirectory, mount, image, programs: `${image}.programs` }
+}
+
+/** As on a host, where nothing is left to compile: running from source takes 80 MiB more. */
+async function bundlePrograms(directory: string): Promise<void> {
+  const entries = {
+    'realise-program': 'test/support/realise-program.ts',
+    'realise-worker': 'agent/store/realise-worker.ts',
+  }
+  await bundle({ entries, directory, minify: true })
 }
 
 function freshFileSystem({ mount, image }: Place): void {
@@ -135,7 +143,7 @@ function freshFileSystem({ mount, image }: Place): void {
 }
 
 function contestantsFor(cache: GeneratedCache, root: string, place: Place): Contestant[] {
-  const program = join(import.meta.dirname, '../support/realise-program.ts')
+  const program = join(place.programs, 'realise-program.js')
   const manifest = join(cache.directory, 'closures', `${cache.closure}.json`)
   const own = join(place.mount, 'store')
   const to = 'local?root=/mnt/store'
@@ -214,14 +222,18 @@ function print(options: Options, summary: ReturnType<typeof summarise>): void {
     process.stdout.write(`${JSON.stringify(summary)}\n`)
     return
   }
-  for (const { name, seconds, cpuSeconds, peakMiB } of summary.results) {
-    const figures = `${seconds} s  CPU ${cpuSeconds} s  peak ${peakMiB} MiB`
-    process.stdout.write(`${name.padEnd(16)} ${figures}\n`)
+  for (const result of summary.results) {
+    process.stdout.write(`${describe(result.name, result)}\n`)
   }
   const { ratio, faster, cpuRatio, nix } = summary
   if (ratio === undefined) return
   const line = `${ratio} times as fast as ${faster} of Nix ${nix}, with ${cpuRatio} times its CPU`
   process.stdout.write(`${line}\n`)
+}
+
+function describe(name: string, { seconds, cpuSeconds, peakMiB }: Measured): string {
+  const figures = `${seconds.toFixed(2)} s  CPU ${cpuSeconds.toFixed(2)} s`
+  return `${name.padEnd(16)} ${figures}  peak ${Math.round(peakMiB)} MiB`
 }
 
 function round(value: number): number {

@@ -236,7 +236,7 @@ for (const [name, to, ok] of redirects) {
   })
 }
 
-test('F01 goes to the next mirror when one answers 503, and waits as long as it is told', async t => {
+test('F01 goes to the next mirror after a 503, and waits as long as it is told', async t => {
   const made = fixture(t)
   let refusals = 0
   const url = await serve(t, {
@@ -284,7 +284,7 @@ test('D03 refuses what does not fit before anything is fetched', async t => {
   assertUntouched(made.root)
 })
 
-test('does not trust what lies in the store unregistered, and keeps it where it is right', async t => {
+test('keeps of what lies in the store unregistered only what is right', async t => {
   const made = fixture(t)
   const good = temporaryDirectory(t)
   await attempt({ ...made, root: good }, [`file://${made.directory}`])

@@ -38,7 +38,7 @@ async function realiseInto(
 }
 
 for (const compression of ['zstd', 'xz', 'none']) {
-  test(`realises a closure that nix copy wrote with ${compression}, over HTTP and from a file`, async t => {
+  test(`realises what nix copy wrote with ${compression}, over HTTP and from files`, async t => {
     const from = makeClosure(t)
     const directory = nixCache(t, from, compression)
     const server = await startFileServer({ directory })
