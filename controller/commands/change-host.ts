@@ -1,7 +1,7 @@
 import type { Command, Invocation } from '../../agent/cli/command.ts'
 import type { Provider } from '../providers/provider.ts'
 import { connect, connectionHelp, connectionOptions } from './connection.ts'
-import { hostHelp, hostOptions, hostWord, openHosts } from './host-options.ts'
+import { hostHelp, hostOptions, hostWord, projectOf, providerOf } from './host-options.ts'
 
 const STOP_SECONDS_MAX = 30
 
@@ -26,7 +26,7 @@ export const changeHostCommands: Command[] = changes.map(([verb, summary, done, 
   optionHelp: hostHelp,
   run: async (invocation: Invocation) => {
     const name = hostWord(invocation, verb)
-    const { provider } = openHosts(invocation)
+    const provider = providerOf(projectOf(invocation), name)
     await act(provider, name)
     invocation.print(invocation.json ? await provider.read(name) : `${name} ${done}`)
     return 0
@@ -41,8 +41,8 @@ export const destroyHost: Command = {
   optionHelp: { ...connectionHelp, ...hostHelp },
   run: async invocation => {
     const name = hostWord(invocation, 'destroy')
-    const { project, provider } = openHosts(invocation)
-    await provider.destroy(name)
+    const project = projectOf(invocation)
+    await providerOf(project, name).destroy(name)
     if (project.controller !== undefined) await forget(invocation, name)
     invocation.print(invocation.json ? { destroyed: name } : `${name} is gone`)
     return 0

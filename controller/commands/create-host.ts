@@ -5,8 +5,9 @@ import { openStore } from '../../agent/store/open-store.ts'
 import type { Project } from '../../installer/project.ts'
 import { resolveSystem } from '../../installer/resolve-system.ts'
 import { trustedRoots } from '../../installer/root-files.ts'
+import { openProvider } from '../providers/open-provider.ts'
 import { connect, connectionHelp, connectionOptions } from './connection.ts'
-import { hostHelp, hostOptions, hostWord, openHosts } from './host-options.ts'
+import { hostHelp, hostOptions, hostsDirectory, hostWord, projectOf } from './host-options.ts'
 
 export const createHost: Command = {
   words: ['create', 'host'],
@@ -15,12 +16,14 @@ export const createHost: Command = {
   options: {
     ...connectionOptions,
     ...hostOptions,
+    provider: { type: 'string', default: 'nspawn' },
     system: { type: 'string' },
     'no-start': { type: 'boolean' },
   },
   optionHelp: {
     ...connectionHelp,
     ...hostHelp,
+    provider: 'What the host runs on: nspawn (default) or plain',
     system: 'A store path of the project store, or a link to one',
     'no-start': 'Leave it switched off',
   },
@@ -29,7 +32,8 @@ export const createHost: Command = {
 
 async function run(invocation: Invocation) {
   const name = hostWord(invocation, 'create')
-  const { project, provider } = openHosts(invocation)
+  const project = projectOf(invocation)
+  const provider = openProvider(String(invocation.values.provider), hostsDirectory(project))
   const wanted = wantedSystem(invocation)
   const store = openStore(project.store, { readOnly: true })
   try {

@@ -6,7 +6,7 @@ import { UsageError } from '../../agent/codec/errors.ts'
 import { syncDirectory, writeDurably } from '../../agent/files/durable.ts'
 
 /** `host.json`. Plain hosts have the address of the machine that they run on. */
-export type HostRecord = { name: string; system: StorePath; address: string }
+export type HostRecord = { name: string; provider: string; system: StorePath; address: string }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 

@@ -58,7 +58,8 @@ class NspawnProvider implements Provider {
     requireRoot(`create host "${name}"`)
     requireNewHost(this.#directory, name)
     const { subnet } = await ensureNetwork(this.#directory)
-    const record = { name, system, address: `${subnet}.${this.#freeNumber()}` }
+    const address = `${subnet}.${this.#freeNumber()}`
+    const record = { name, provider: this.name, system, address }
     await makeHost(this.#directory, record, async making => {
       await writeImageDirectory({ store, system, directory: making.root })
       writeFileSync(making.seed, encodeSeed(seed), { mode: 0o600 })

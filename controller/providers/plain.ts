@@ -43,7 +43,7 @@ class PlainProvider implements Provider {
 
   async create({ name, system, store, seed }: HostSpec): Promise<ProvidedHost> {
     requireNewHost(this.#directory, name)
-    const record = { name, system, address: '127.0.0.1' }
+    const record = { name, provider: this.name, system, address: '127.0.0.1' }
     await makeHost(this.#directory, record, async making => {
       await writeImageDirectory({ store, system, directory: making.root })
       const state = join(making.root, 'var/lib/holdfast')
@@ -67,7 +67,6 @@ class PlainProvider implements Provider {
       env: { ...process.env, HOLDFAST_PREFIX: root },
     })
     closeSync(output)
-    child.unref()
     const booted = new Promise<number | null>((ended, failed) => {
       child.once('exit', ended).once('error', failed)
     })

@@ -116,5 +116,5 @@ function probe(mode: DemoMode): object {
   const request =
     'use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new($ENV{HOLDFAST_PREFIX} . ' +
     '"/run/demo-web.sock") or exit 1; print $s "GET / HTTP/1.1\\r\\n\\r\\n"; exit(<$s> =~ /200/ ? 0 : 1)'
-  return { kind: 'exec', command: ['perl', '-e', request], timeoutSeconds: 2 }
+  return { kind: 'exec', command: ['/usr/bin/perl', '-e', request], timeoutSeconds: 2 }
 }
