@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { codeOf, HostError, messageOf } from '../codec/errors.ts'
+import { HostError } from '../codec/errors.ts'
 import type { Status } from '../codec/report.ts'
 import { decide } from '../core/decide.ts'
 import type { Effect } from '../core/effect.ts'
@@ -180,7 +180,8 @@ export class Agent {
         this.#unwritable.succeeded()
         return true
       } catch (error) {
-        const [code, message] = [codeOf(error), messageOf(error)]
+        if (!(error instanceof HostError)) throw error
+        const { code, message } = error
         log.error({ event: 'state.unwritable', code, message })
         this.#setTrouble({ code, message })
         if (kind === 'found' || kind === 'refused' || kind === 'unchanged') return false

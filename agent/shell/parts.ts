@@ -104,6 +104,7 @@ function stateWriter(write: WriteFile): WriteFile {
     try {
       write(path, bytes)
     } catch (cause) {
+      if (!(cause instanceof Error && 'syscall' in cause)) throw cause
       const message = `Cannot write "${path}": ${messageOf(cause)}`
       throw new HostError('state-write', message, { cause })
     }
