@@ -2,9 +2,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCodes } from '../agent/codec/error-codes.ts'
+import { logEventsPage } from './log-events-page.ts'
+import { statesPage } from './states-page.ts'
 
 /** Page name under docs/reference → its text. */
-export const generatedPages: Record<string, string> = { 'errors.md': errorsPage() }
+export const generatedPages: Record<string, string> = {
+  'errors.md': errorsPage(),
+  'log-events.md': logEventsPage(),
+  'states.md': statesPage(),
+}
 
 if (import.meta.main) {
   for (const [name, text] of Object.entries(generatedPages)) {

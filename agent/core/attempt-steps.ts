@@ -66,8 +66,9 @@ export function activationDone(
   if (event.attempt !== attempt.id || step.activated) return undefined
   if (event.exitCode !== 0) {
     const tail = event.output.trim().split('\n').at(-1) ?? ''
-    const message = `Cannot activate "${attempt.goal.system}": exit code ${event.exitCode}${tail && `: ${tail}`}`
-    return revert(state, attempt, { code: 'activation', message }, event.at)
+    const how = `exit code ${event.exitCode}${tail && `: ${tail}`}`
+    const message = `Cannot activate "${attempt.goal.system}": ${how}`
+    return revert(state, attempt, { code: 'activation', message, at: event.at })
   }
   const next = { ...step, activated: true, probesStartedAt: event.at } as const
   return probeWithin({ ...state, running: attempt.goal.system }, next, event.at)
@@ -88,8 +89,8 @@ export function activationLost(
 ): Decision {
   if (event.attempt !== step.attempt.id) return undefined
   if (step.phase === 'Testing' && step.activated) return undefined
-  const reason = { code: 'activation', message: event.message }
-  return revert(state, step.attempt, reason, event.at)
+  const { message, at } = event
+  return revert(state, step.attempt, { code: 'activation', message, at })
 }
 
 /** Several passes in a row make it healthy; a failed round starts the count again. */
@@ -120,7 +121,7 @@ export function testDeadline(
   const cause = step.failure === undefined ? '' : `: ${step.failure.message}`
   const message = `Cannot keep "${attempt.goal.system}": ${what}${cause}`
   const code = activated ? 'unhealthy' : 'activation'
-  return revert(state, attempt, { code, message }, event.at)
+  return revert(state, attempt, { code, message, at: event.at })
 }
 
 /** The profile is moved: the attempt is over, and a release found meanwhile gets its turn. */
@@ -148,5 +149,6 @@ export function commitFailed(
   event: EventOf<'commitFailed'>,
 ): Decision {
   if (event.attempt !== attempt.id) return undefined
-  return revert(state, attempt, { code: event.code, message: event.message }, event.at)
+  const { code, message, at } = event
+  return revert(state, attempt, { code, message, at })
 }

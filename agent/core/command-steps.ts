@@ -53,7 +53,7 @@ export function rollbackTest(
   { attempt }: StepOf<'Testing'>,
   { at }: EventOf<'commandRollback'>,
 ): Decision {
-  return revert(refuseNewest(state, at), attempt, BY_A_PERSON, at)
+  return revert(refuseNewest(state, at), attempt, { ...BY_A_PERSON, at })
 }
 
 const BY_A_PERSON = {
@@ -62,5 +62,5 @@ const BY_A_PERSON = {
 }
 
 function refuseNewest(state: State, at: number): State {
-  return state.newest === undefined ? state : reject(state, state.newest, BY_A_PERSON, at)
+  return state.newest === undefined ? state : reject(state, state.newest, { ...BY_A_PERSON, at })
 }

@@ -51,9 +51,9 @@ export function stageFailed(
   event: EventOf<'stageFailed'>,
 ): Decision {
   if (event.key !== candidate.digest) return undefined
-  const problem = { code: event.code, message: event.message }
-  if (event.cause === 'rejected')
-    return settle(reject(state, candidate, problem, event.at), event.at)
+  const { code, message, at } = event
+  const problem = { code, message }
+  if (event.cause === 'rejected') return settle(reject(state, candidate, { ...problem, at }), at)
   return [
     { ...state, problem, step: { phase: 'Verified', candidate, failures: failures + 1 } },
     [{ kind: 'scheduleRetry', key: candidate.digest, delayMs: backoff(state, failures) }],

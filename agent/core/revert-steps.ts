@@ -1,25 +1,18 @@
 import type { Effect } from './effect.ts'
 import type { EventOf } from './event.ts'
 import { type Decision, goingBack, reject, settle } from './settle.ts'
-import type { Attempt, Problem, State, StepOf } from './state.ts'
+import type { Attempt, Failure, State, StepOf } from './state.ts'
 import { nextRound } from './timing.ts'
 
 /** Any failure: the release is remembered first, then the recorded path is activated again. */
-export function revert(
-  state: State,
-  attempt: Attempt,
-  reason: Problem,
-  at: number,
-): [State, Effect[]] {
-  const marked = reject(state, attempt.goal, reason, at)
-  return goBack(marked, attempt, reason, at)
+export function revert(state: State, attempt: Attempt, failure: Failure): [State, Effect[]] {
+  return goBack(reject(state, attempt.goal, failure), attempt, failure)
 }
 
 export function goBack(
   state: State,
   attempt: Attempt,
-  reason: Problem,
-  at: number,
+  { at, ...reason }: Failure,
 ): [State, Effect[]] {
   const { system, release } = attempt.goal
   const lastResult = { outcome: 'reverted', system, code: reason.code, at } as const
@@ -47,7 +40,7 @@ export function reverted(
   event: EventOf<'reverted'>,
 ): Decision {
   if (event.attempt !== step.attempt.id || step.activated) return undefined
-  if (!event.ok) return hold(state, step, { code: 'revert', message: event.message }, event.at)
+  if (!event.ok) return hold(state, step, { code: 'revert', message: event.message, at: event.at })
   const { profile } = event
   const back = { ...state, running: step.to, ...(profile ? { committed: profile } : {}) }
   if (step.attempt.baseline === undefined) return settle(back, event.at)
@@ -78,14 +71,13 @@ export function revertDeadline(
   if (event.of !== (step.activated ? 'fallback' : 'revert')) return undefined
   const what = step.activated ? 'it is not healthy either' : 'the activation took too long'
   const message = `Cannot go back to "${step.to}": ${what}`
-  return hold(state, step, { code: 'revert', message }, event.at)
+  return hold(state, step, { code: 'revert', message, at: event.at })
 }
 
 function hold(
   state: State,
   { attempt, to }: StepOf<'Reverting'>,
-  reason: Problem,
-  at: number,
+  { at, ...reason }: Failure,
 ): [State, Effect[]] {
   const { release } = attempt.goal
   const lastResult = { outcome: 'held', system: to, code: reason.code, at } as const

@@ -3,8 +3,8 @@ import {
   type Attempt,
   type Candidate,
   compareReleases,
+  type Failure,
   isRejected,
-  type Problem,
   REJECTED_MAX,
   type State,
   type StepOf,
@@ -48,7 +48,7 @@ function converge(state: State, { system, release }: Candidate, at: number): Sta
   return { ...rest, step: { phase: 'Idle' }, lastResult: result }
 }
 
-/** At rest what runs is what was committed. A boot starts that by itself; a person may change it. */
+/** At rest what runs is what was committed. A boot starts it by itself; a person may change it. */
 function restore(state: State, at: number): [State, Effect[]] {
   const { running, sequence } = state
   const { system } = state.committed!
@@ -101,8 +101,7 @@ export function goingBack(state: State, step: StepOf<'Reverting'>, at: number): 
 export function reject(
   state: State,
   goal: { system: string; release?: Candidate['release'] },
-  { code, message }: Problem,
-  at: number,
+  { code, message, at }: Failure,
 ): State {
   const { release, system } = goal
   if (release === undefined || isRejected(state, release)) return state

@@ -93,11 +93,11 @@ function interrupted(
   const marked = { ...state, lastResult }
   if (count < limits.attemptsMax) return settle(marked, at)
   const message = `Cannot finish the switch to "${system}": ${count} attempts ended in a restart`
-  return settle(reject(marked, goal, { code: 'interrupted', message }, at), at)
+  return settle(reject(marked, goal, { code: 'interrupted', message, at }), at)
 }
 
 /** A boot is a way back by itself, unless it brought up something else. */
 function resumeRevert(state: State, step: StepOf<'Reverting'>, at: number): [State, Effect[]] {
   if (state.committed !== undefined || state.running === step.to) return settle(state, at)
-  return goBack(state, step.attempt, step.reason, at)
+  return goBack(state, step.attempt, { ...step.reason, at })
 }

@@ -1,7 +1,7 @@
 /**
- * The journal's content: `{ "type": "holdfast-state-1", … }`, the whole {@link State} as JSON. It is
- * written and read by this program only; the file around it carries a checksum, so that what decodes
- * here was written here, and a wrong field is another version's, not damage.
+ * The journal's content: `{ "type": "holdfast-state-1", … }`, the whole {@link State} as JSON. Only
+ * this program writes and reads it, in a file with a checksum. So what decodes here was written
+ * here, and a wrong field is another version's, not damage.
  */
 import { HostError } from '../codec/errors.ts'
 import { parseJsonObject } from '../codec/json.ts'
@@ -15,7 +15,7 @@ export function encodeState(state: State): Buffer {
   return Buffer.from(`${JSON.stringify({ type: TYPE, ...state })}\n`)
 }
 
-/** Errors: RejectedError `json`; HostError `corrupt-state` when it is not a state of this version. */
+/** Errors: RejectedError `json`; HostError `corrupt-state` for a state of another version. */
 export function decodeState(bytes: Uint8Array): State {
   const { type, ...fields } = parseJsonObject(bytes, { what: 'state', bytesMax: BYTES_MAX })
   const missing = Object.entries(shape).find(([key, is]) => !is(fields[key]))

@@ -36,6 +36,9 @@ export type Attempt = {
 
 export type Problem = { code: string; message: string }
 
+/** A problem at its time. */
+export type Failure = Problem & { at: number }
+
 /** Where the host stands. Only what a step needs is in it. */
 export type Step =
   | { phase: 'Idle' }

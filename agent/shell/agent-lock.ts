@@ -2,8 +2,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { HostError, messageOf } from '../codec/errors.ts'
 
 /**
- * Makes this process the only agent of its prefix; the answer lets go. The lock is the kernel's, on a
- * file that SQLite locks: it ends with the process, however that ends, so nothing can be stale.
+ * Makes this process the only agent of its prefix; the answer lets go. The lock is the kernel's, on
+ * a file that SQLite locks: it ends with the process, however that ends, so none is ever stale.
  * Errors: HostError `state-busy`.
  */
 export function lockAgent(path: string): () => void {

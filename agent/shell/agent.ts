@@ -15,7 +15,7 @@ import { limitsOf } from './settings.ts'
 import { Timers } from './timers.ts'
 import { agentVersion } from './version.ts'
 
-/** Called right after an effect was made and before its answer is taken: where tests cut the power. */
+/** Called after an effect was made and before its answer is taken: where tests cut the power. */
 export type Hooks = { afterEffect?: (effect: Effect) => void }
 
 /** How often a journal that cannot be written is tried again. */

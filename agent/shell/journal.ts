@@ -1,5 +1,5 @@
 /**
- * The journal: the whole state, `<state directory>/state.json`, replaced as a whole before any effect.
+ * The journal: the state in `<state directory>/state.json`, replaced as a whole before any effect.
  *
  *   file = the state's JSON on one line, LF, SHA-256 of that line in lower-case hex, LF
  *

@@ -1,4 +1,4 @@
-/** Every event of the agent's log, with what it means; docs/reference/log-events.md is made from it. */
+/** Every event of the agent's log; docs/reference/log-events.md is made from this table. */
 export const logEvents = {
   'agent.started': 'The agent runs; `version`, `bootId`, `phase`',
   'agent.stopped': 'The agent ends because it was asked to',

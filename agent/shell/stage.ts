@@ -7,8 +7,8 @@ import type { Parts } from './parts.ts'
 const PROGRESS_MS = 5_000
 
 /**
- * Brings the candidate's whole closure into the store and roots it. What is registered there already
- * was verified when it came, so an older path published again needs no cache.
+ * Brings the candidate's whole closure into the store and roots it. What is registered there was
+ * verified when it came, so an older path published again needs no cache.
  */
 export async function stageCandidate(
   candidate: Candidate,

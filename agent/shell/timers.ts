@@ -4,7 +4,7 @@ import type { Said } from './effects.ts'
 /** A retry comes up to this share later than asked, so that a fleet does not come at once. */
 const JITTER_SHARE = 0.3
 
-/** The delays that the core asks for. A step has one deadline and one retry: a new one replaces it. */
+/** The delays that the core asks for. A step has one deadline and one retry; the newest counts. */
 export class Timers {
   readonly #tell: (said: Said) => void
   readonly #random: () => number

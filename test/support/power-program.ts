@@ -19,7 +19,7 @@ import type { WriteFile } from '../../agent/shell/journal.ts'
 import { openParts } from '../../agent/shell/parts.ts'
 import { activateCommand } from '../../agent/system/commands/activate.ts'
 import { superviseCommand } from '../../agent/system/commands/supervise.ts'
-import { switchToConfigurationCommand } from '../../agent/system/commands/switch-to-configuration.ts'
+import * as switchTo from '../../agent/system/commands/switch-to-configuration.ts'
 
 export type PowerOrder = {
   prefix: string
@@ -39,7 +39,7 @@ export type Note = { moment: string; floor: number; phase: string; sequence: num
 
 async function main(words: string[]): Promise<void> {
   if (words[0] === 'layout') {
-    const commands = [activateCommand, superviseCommand, switchToConfigurationCommand]
+    const commands = [activateCommand, superviseCommand, switchTo.switchToConfigurationCommand]
     process.exitCode = await runCommand('holdfast-agent', commands, words)
     return
   }

@@ -1,4 +1,4 @@
-/** K01–K14: the process is killed, or the power cut, right after each effect and each durable step. */
+/** K01–K14: the agent is killed, or the power cut, after each effect and each durable step. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,97 +1,33 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decide } from '../../../agent/core/decide.ts'
-import type { Event } from '../../../agent/core/event.ts'
-import { initialState } from '../../../agent/core/state.ts'
-import { limits, outcome, path, reality, release, type Said, START_MS, Teller } from './world.ts'
-
-type Line = Said | ((teller: Teller) => Said | undefined)
-
-const started: Said = { kind: 'started', reality: reality(), limits }
-const found = (version: number, name?: string): Said => ({
-  kind: 'found',
-  candidate: release(version, name),
-})
-const staged = (version: number): Said => ({ kind: 'staged', key: `digest-${version}` })
-const locked = (version: number): Said => ({ kind: 'locked', key: `digest-${version}` })
-const measured: Line = ({ state: { step } }) => ({
-  kind: 'measured',
-  key: step.phase === 'Locked' ? step.goal.key : '',
-  baseline: {},
-})
-const activating: Line = ({ attempt }) => ({ kind: 'activating', attempt })
-const done =
-  (exitCode: number): Line =>
-  ({ attempt }) => ({
-    kind: 'activationDone',
-    attempt,
-    exitCode,
-    output: 'it broke\n',
-  })
-const lost: Line = ({ attempt }) => ({ kind: 'activationLost', attempt, message: 'it is gone' })
-const probed =
-  (healthy: boolean): Line =>
-  ({ attempt, state: { rounds } }) => ({
-    kind: 'probed',
-    attempt,
-    round: rounds,
-    healthy,
-    failures: healthy ? [] : [{ code: 'http', message: 'it answers 500' }],
-  })
-const committed: Line = ({ attempt }) => ({ kind: 'committed', attempt, generation: 2 })
-const reverted =
-  (ok: boolean): Line =>
-  ({ attempt }) => ({
-    kind: 'reverted',
-    attempt,
-    ok,
-    message: 'it broke too',
-  })
-const deadline =
-  (of: 'activation' | 'probes' | 'revert' | 'fallback'): Line =>
-  teller => ({
-    kind: 'deadline',
-    attempt: teller.attempt,
-    of,
-  })
-const failed = (cause: 'rejected' | 'transient' | 'host'): Said => ({
-  kind: 'stageFailed',
-  key: 'digest-1',
-  cause,
-  code: 'closure',
-  message: 'it is wrong',
-})
-const reboot =
-  (name = 's0', running = name): Line =>
-  teller => ({
-    kind: 'started',
-    reality: reality(name, `${teller.state.bootId}+`, running),
-    limits,
-  })
-const restart =
-  (name = 's0', running = name): Line =>
-  teller => ({
-    kind: 'started',
-    reality: reality(name, teller.state.bootId, running),
-    limits,
-  })
-const rollback: Said = {
-  kind: 'commandRollback',
-  reality: reality('s1'),
-  to: { system: path('s0'), generation: 1 },
-}
-const reconcile = (retry = false, running = 's0'): Said => ({
-  kind: 'commandReconcile',
-  reality: reality('s0', 'boot-1', running),
-  retry,
-})
-
-const toArmed: Line[] = [found(1), staged(1), locked(1), measured]
-const toTesting: Line[] = [...toArmed, activating]
-const toProbes: Line[] = [...toTesting, done(0)]
-const healthy: Line[] = [probed(true), probed(true)]
-const toCommitted: Line[] = [...toProbes, ...healthy, committed]
-const wentBack: Line[] = [reverted(true), ...healthy]
+import {
+  activating,
+  committed,
+  deadline,
+  done,
+  failed,
+  found,
+  healthy,
+  type Line,
+  locked,
+  lost,
+  measured,
+  probed,
+  reboot,
+  reconcile,
+  restart,
+  reverted,
+  rollback,
+  staged,
+  started,
+  tellAll,
+  toArmed,
+  toCommitted,
+  toProbes,
+  toTesting,
+  wentBack,
+} from './lines.ts'
+import { limits, outcome, reality, Teller } from './world.ts'
 
 const cases: [name: string, lines: Line[], trace: string, end: string][] = [
   ['rests when there is nothing', [started], 'tidy', 'Idle s0/s0'],
@@ -388,72 +324,7 @@ const cases: [name: string, lines: Line[], trace: string, end: string][] = [
 for (const [name, lines, trace, end] of cases) {
   test(name, () => {
     const teller = new Teller()
-    for (const line of lines) {
-      const said = typeof line === 'function' ? line(teller) : line
-      if (said !== undefined) teller.tell(said)
-    }
+    tellAll(teller, lines)
     assert.deepEqual([teller.trace(), outcome(teller.state)], [trace, end])
   })
 }
-
-test('a host that never ran anything stays without a system when its first one fails', () => {
-  const teller = new Teller()
-  teller.tell({ kind: 'started', reality: { bootId: 'boot-1' }, limits })
-  for (const line of [...toTesting, done(1)]) {
-    const said = typeof line === 'function' ? line(teller) : line
-    if (said !== undefined) teller.tell(said)
-  }
-  assert.equal(outcome(teller.state), 'Reverted -/-, rejected r1')
-})
-
-test('an event that does not belong to the step changes nothing', () => {
-  const teller = new Teller()
-  const foreign: Said[] = [
-    { kind: 'staged', key: 'digest-9' },
-    { kind: 'locked', key: 'digest-9' },
-    { kind: 'measured', key: 'digest-9', baseline: {} },
-    { kind: 'activating', attempt: 'x' },
-    { kind: 'activationDone', attempt: 'x', exitCode: 0, output: '' },
-    { kind: 'activationLost', attempt: 'x', message: '' },
-    { kind: 'probed', attempt: 'x', round: 1, healthy: true, failures: [] },
-    { kind: 'deadline', attempt: 'x', of: 'probes' },
-    { kind: 'committed', attempt: 'x', generation: 9 },
-    { kind: 'commitFailed', attempt: 'x', code: 'c', message: 'm' },
-    { kind: 'reverted', attempt: 'x', ok: false, message: '' },
-    { kind: 'retry', key: 'digest-9' },
-    { kind: 'delayed', key: 'digest-9', code: 'c', message: 'm' },
-    { kind: 'unchanged' },
-  ]
-  for (const line of [started, ...toProbes, ...healthy, committed]) {
-    const said = typeof line === 'function' ? line(teller) : line
-    teller.tell(said!)
-    for (const other of foreign) {
-      const [state, effects] = decide(teller.state, { ...other, at: START_MS } as Event)
-      assert.equal(state, teller.state, `${other.kind} in ${teller.state.step.phase}`)
-      assert.deepEqual(effects, [])
-    }
-  }
-})
-
-test('the answer of one probe round is taken once', () => {
-  const teller = new Teller()
-  for (const line of [started, ...toProbes]) {
-    teller.tell((typeof line === 'function' ? line(teller) : line)!)
-  }
-  const answer = (probed(true) as (teller: Teller) => Said)(teller)
-  teller.tell(answer)
-  const once = teller.state
-  teller.tell(answer)
-  assert.equal(teller.state, once)
-})
-
-test('at most 32 rejections are kept, the newest', () => {
-  const teller = new Teller(initialState())
-  teller.tell(started)
-  for (let version = 1; version <= 40; version += 1) {
-    teller.tell(found(version))
-    teller.tell({ ...failed('rejected'), key: `digest-${version}` } as Said)
-  }
-  assert.equal(teller.state.rejected.length, 32)
-  assert.equal(teller.state.rejected.at(-1)?.release.version, 40)
-})
