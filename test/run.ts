@@ -1,7 +1,7 @@
 /**
- * `npm test`: types, format and lint, then every test. The quick ones run two files at a time; those
- * under `test/system` boot whole systems and run one after another. Words given on the command line
- * choose files: `npm test -- agent/codec`, and `--quick` leaves the boots out.
+ * `npm test`: types, format and lint, then every test. The quick ones run two files at a time;
+ * those under `test/system` boot whole systems and run one after another. Words given on the
+ * command line choose files: `npm test -- agent/codec`, and `--quick` leaves the boots out.
  */
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'

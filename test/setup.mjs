@@ -1,7 +1,7 @@
 /**
- * Makes a fresh clone ready and then runs one program of it: npm's packages (Node 24 among them) and
- * the Debian packages that the program needs. Runs on any Node from 18 up, so it is plain JavaScript
- * with no imports but Node's own.
+ * Makes a fresh clone ready and then runs one program of it: npm's packages (Node 24 among them)
+ * and the Debian packages that the program needs. Runs on any Node from 18 up, so it is plain
+ * JavaScript with no imports but Node's own.
  *
  *   node test/setup.mjs                  only set up
  *   node test/setup.mjs run FILE [ARG…]  set up, then run FILE with Node 24
@@ -15,7 +15,10 @@ const top = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(top, 'node_modules')
 const node = join(modules, '.bin', 'node')
 
-/** Program → the Debian package that has it. Every use needs the first; tests and benchmarks need all. */
+/**
+ * Program → the Debian package that has it. Every use needs the first; tests and benchmarks need
+ * all.
+ */
 const always = { git: 'git' }
 const boots = {
   'systemd-nspawn': 'systemd-container',

@@ -2,8 +2,8 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { HoldfastError, isErrno, messageOf, UsageError } from '../codec/errors.ts'
 
 /**
- * 0 yes · 1 no (failed, rolled back) · 2 could not find out · 3 held · 124 timed out. Programs of the
- * layout also end as NixOS's do: 4 switched, but units failed; 143 stopped.
+ * 0 yes · 1 no (failed, rolled back) · 2 could not find out · 3 held · 124 timed out. Programs of
+ * the layout also end as NixOS's do: 4 switched, but units failed; 143 stopped.
  */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 124 | 143
 

@@ -1,4 +1,6 @@
-/** The shapes of what travels between people, sources and hosts. Each has a codec of its own file. */
+/**
+ * The shapes of what travels between people, sources and hosts. Each has a codec of its own file.
+ */
 
 /** `/nix/store/<32 base32 characters>-<name>`, validated by `parseStorePath`. */
 export type StorePath = string
@@ -37,7 +39,9 @@ export type Root = {
   roles: Record<RoleName, Role>
 }
 
-/** What one host shall run. `closure` is the SHA-256 (hex) of the manifest, `closureSize` its bytes. */
+/**
+ * What one host shall run. `closure` is the SHA-256 (hex) of the manifest, `closureSize` its bytes.
+ */
 export type Target = { system: StorePath; closure: string; closureSize: number }
 
 /** `release.json`: one signed, numbered document per channel. */
@@ -51,7 +55,9 @@ export type Release = {
   /** URLs of binary caches, best first: http(s):// or file://. */
   caches: string[]
   hosts: Map<string, Target>
-  /** Names of features without which the release must not be installed; unknown ones are refused. */
+  /**
+   * Names of features without which the release must not be installed; unknown ones are refused.
+   */
   requires: string[]
 }
 
@@ -69,7 +75,9 @@ export type Seed = {
   fleet: string
   host: string
   channel: string
-  /** SHA-256 (hex) of the exact bytes of the one root that this host starts from, and its version. */
+  /**
+   * SHA-256 (hex) of the exact bytes of the one root that this host starts from, and its version.
+   */
   root: { version: number; sha256: string }
   sources: SourceConfig[]
   /** Where to enrol and report; a host without one still converges. */

@@ -1,6 +1,7 @@
 /**
  * Every code an error of Holdfast can carry, with what it means and what to do next. The codes are
- * part of the interface: reports, `-o json` and exit paths name them, and they never change meaning.
+ * part of the interface: reports, `-o json` and exit paths name them, and they never change
+ * meaning.
  * `docs/reference/errors.md` is generated from this table, and a test compares the two.
  */
 export const errorCodes = {
@@ -269,7 +270,7 @@ export const errorCodes = {
   },
   'key-role': {
     meaning: 'A key may not sign releases, or too few that may were used',
-    next: 'Name keys of the release role in holdfast.json, or give more signatures with --signature',
+    next: 'Name release keys in holdfast.json, or give more signatures with --signature',
   },
   push: {
     meaning: 'The git server did not take the new commit',
@@ -321,7 +322,7 @@ export const errorCodes = {
   },
   interrupted: {
     meaning: 'Several attempts at one release ended in a restart of the host',
-    next: 'Look at the console log, then publish a new release or run holdfast-agent reconcile --retry',
+    next: 'Read the log, then publish a new release or run holdfast-agent reconcile --retry',
   },
   'rolled-back': {
     meaning: 'A person rolled this release back on the host',

@@ -1,7 +1,7 @@
 /**
- * A control group of its own for each host. Without one, containers started from the same place would
- * share one `payload` group, and each systemd inside would take the others' processes for its own.
- * It is also how a host is found and killed: whatever lives in the group is the host.
+ * A control group of its own for each host. Without one, containers started from the same place
+ * would share one `payload` group, and each systemd inside would take the others' processes for its
+ * own. It is also how a host is found and killed: whatever lives in the group is the host.
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -40,7 +40,8 @@ export function readHost(directory: string, name: string): HostRecord {
 }
 
 /**
- * Makes a host's folder beside its place and renames it, so that a host is there whole or not at all.
+ * Makes a host's folder beside its place and renames it, so that a host is there whole or not at
+ * all.
  * `fill` gets the folder to write into.
  */
 export async function makeHost(

@@ -187,7 +187,9 @@ class NspawnProvider implements Provider {
   }
 }
 
-/** After the first boot the committed generation decides what starts, as a boot loader entry would. */
+/**
+ * After the first boot the committed generation decides what starts, as a boot loader entry would.
+ */
 function committedInit(root: string): string | undefined {
   const profile = '/nix/var/nix/profiles/system'
   return lstatSync(join(root, profile), { throwIfNoEntry: false }) ? `${profile}/init` : undefined

@@ -15,7 +15,9 @@ export function openProvider(name: string, directory: string): Provider {
   })
 }
 
-/** What starts `holdfast-agent` on this machine: from source, or from the bundle beside this one. */
+/**
+ * What starts `holdfast-agent` on this machine: from source, or from the bundle beside this one.
+ */
 function agentWords(): string[] {
   const file = import.meta.url.endsWith('.ts') ? '../../agent/main.ts' : 'agent/holdfast-agent.js'
   return [process.execPath, fileURLToPath(new URL(file, import.meta.url))]

@@ -1,7 +1,7 @@
 /**
- * Hosts as plain directories, for machines where containers cannot be had: the agent with `--prefix`,
- * services as processes started from the host's own store. No systemd, no isolation, no network of
- * their own; everything else is the real thing.
+ * Hosts as plain directories, for machines where containers cannot be had: the agent with
+ * `--prefix`, services as processes started from the host's own store. No systemd, no isolation, no
+ * network of their own; everything else is the real thing.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

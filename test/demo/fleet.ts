@@ -1,4 +1,6 @@
-/** The demo's fleet as its operator has it: a project directory, servers, a controller, commands. */
+/**
+ * The demo's fleet as its operator has it: a project directory, servers, a controller, commands.
+ */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'

@@ -7,7 +7,9 @@ import { openNspawnProvider } from '../../controller/providers/nspawn.ts'
 export interface DemoHosts {
   /** What `holdfast-agent status` says on the host; undefined while it cannot be asked. */
   status(name: string): Promise<Status | undefined>
-  /** A number per service that changes when the service is started again; 0 when it does not run. */
+  /**
+   * A number per service that changes when the service is started again; 0 when it does not run.
+   */
   starts(name: string, services: string[]): Promise<Record<string, number>>
   /** A file as the host sees it; undefined when it is not there. */
   read(name: string, path: string): Promise<string | undefined>

@@ -105,7 +105,8 @@ function report(mode: DemoMode, outcomes: Outcome[]): void {
     return
   }
   const rows = outcomes.map(({ id, ok, seconds, detail }) => {
-    return `  ${id.padEnd(7)} ${(ok ? 'held' : 'FAILED').padEnd(7)} ${seconds.toFixed(1).padStart(6)} s  ${detail}`
+    const verdict = ok ? 'held' : 'FAILED'
+    return `  ${id.padEnd(7)} ${verdict.padEnd(7)} ${seconds.toFixed(1).padStart(6)} s  ${detail}`
   })
   const verdict = ok ? 'everything held' : 'NOT everything held'
   process.stdout.write(

@@ -113,8 +113,11 @@ WantedBy=multi-user.target
 /** Plain hosts share one network, so there the service listens on a socket file of its own. */
 function probe(mode: DemoMode): object {
   if (mode === 'nspawn') return { kind: 'http', url: 'http://127.0.0.1:8080/', timeoutSeconds: 2 }
-  const request =
-    'use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new($ENV{HOLDFAST_PREFIX} . ' +
-    '"/run/demo-web.sock") or exit 1; print $s "GET / HTTP/1.1\\r\\n\\r\\n"; exit(<$s> =~ /200/ ? 0 : 1)'
+  const request = [
+    'use IO::Socket::UNIX;',
+    'my $s = IO::Socket::UNIX->new($ENV{HOLDFAST_PREFIX} . "/run/demo-web.sock") or exit 1;',
+    'print $s "GET / HTTP/1.1\\r\\n\\r\\n";',
+    'exit(<$s> =~ /200/ ? 0 : 1)',
+  ].join(' ')
   return { kind: 'exec', command: ['/usr/bin/perl', '-e', request], timeoutSeconds: 2 }
 }

@@ -10,7 +10,9 @@ import { readProfile } from '../profile.ts'
 import { startBoot } from '../running.ts'
 import { switchToConfiguration } from '../switch-to-configuration.ts'
 
-/** What power-on is for a root in a plain directory: the root is put right, then services and agent. */
+/**
+ * What power-on is for a root in a plain directory: the root is put right, then services and agent.
+ */
 export const layoutBoot: Command = {
   words: ['layout', 'boot'],
   args: '--prefix=DIR --system=PATH',

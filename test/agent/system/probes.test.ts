@@ -137,13 +137,14 @@ test('units: one that failed before is not counted, one that failed since is', a
   const { activateEtc } = await import('../../../agent/system/etc-activation.ts')
   activateEtc({ prefix: root, etc: `${system}-etc` })
   const services = plainServices({ prefix: root, command: agentProgram })
+  const failed = async (name: string) =>
+    (await services.list()).some(unit => unit.name === name && unit.active === 'failed')
   await services.start(['old.service'])
+  await until(() => failed('old.service'))
   const baseline = await takeBaseline({ prefix: root, sources: [], services })
   assert.deepEqual(baseline, { failedUnits: ['old.service'], reachableSources: [] })
   await services.start(['new.service'])
-  await until(async () =>
-    (await services.list()).some(unit => unit.name === 'new.service' && unit.active === 'failed'),
-  )
+  await until(() => failed('new.service'))
   const { failures } = await runProbes({ ...probing(root, system), baseline })
   assert.deepEqual(
     failures.map(({ code, message }) => [code, message]),
