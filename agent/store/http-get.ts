@@ -38,13 +38,13 @@ export type GetRequest = {
   small?: boolean
 }
 
-type Connection = { client: Client; pendingBytes: number }
+type Connection = { client: Promise<Client>; pendingBytes: number }
 type Answer = { redirect?: string; interrupted?: Error }
 /** How far a body has come, over however many requests. */
 type Progress = { received: number; etag?: string }
 
 export class HttpClients {
-  readonly #connections = new Map<string, Promise<Connection>[]>()
+  readonly #connections = new Map<string, Connection[]>()
   readonly #watch = new RateWatch()
 
   /** Resolves when the whole body has been received; fails with TransientError. */
@@ -70,13 +70,21 @@ export class HttpClients {
   }
 
   async #once(request: GetRequest, progress: Progress): Promise<Answer> {
-    const connection = await this.#choose(request)
+    const connection = this.#choose(request)
+    // At once, so that what is asked for in the same moment goes elsewhere.
     connection.pendingBytes += request.bytes
     try {
+      const client = await connection.client
       return await new Promise<Answer>((resolve, reject) => {
         const { pathname, search } = request.url
-        connection.client.dispatch(
-          { method: 'GET', path: pathname + search, headers: headersFor(progress) },
+        client.dispatch(
+          {
+            method: 'GET',
+            path: pathname + search,
+            headers: headersFor(progress),
+            // Otherwise nothing is pipelined behind it.
+            blocking: false,
+          },
           new Exchange({ request, progress, watch: this.#watch, resolve, reject }),
         )
       })
@@ -85,30 +93,28 @@ export class HttpClients {
     }
   }
 
-  async #choose(request: GetRequest): Promise<Connection> {
+  #choose(request: GetRequest): Connection {
     const { origin } = request.url
-    const key = request.small === true ? `${origin} small` : origin
-    const known = this.#connections.get(key) ?? []
-    this.#connections.set(key, known)
-    const limit = request.small === true ? 1 : CONNECTIONS_MAX
-    const open = await Promise.all(known)
+    const small = request.small === true
+    const key = small ? `${origin} small` : origin
+    const open = this.#connections.get(key) ?? []
+    this.#connections.set(key, open)
     const idle = open.find(connection => connection.pendingBytes === 0)
     if (idle !== undefined) return idle
-    if (known.length < limit) {
-      const pipelining = request.small === true ? SMALL_PIPELINED_MAX : BODIES_PIPELINED_MAX
-      const made = connect(origin, pipelining)
-      known.push(made)
-      return await made
+    if (open.length < (small ? 1 : CONNECTIONS_MAX)) {
+      const client = connect(origin, small ? SMALL_PIPELINED_MAX : BODIES_PIPELINED_MAX)
+      open.push({ client, pendingBytes: 0 })
+      return open.at(-1)!
     }
     return open.reduce((a, b) => (b.pendingBytes < a.pendingBytes ? b : a))
   }
 }
 
-async function connect(origin: string, pipelining: number): Promise<Connection> {
+async function connect(origin: string, pipelining: number): Promise<Client> {
   // This entry alone, as the whole of undici with fetch and WebSocket takes twice the memory.
   // @ts-expect-error: it has no types of its own
   const { default: LeanClient } = await import('undici/lib/dispatcher/client.js')
-  const client: Client = new LeanClient(origin, {
+  return new LeanClient(origin, {
     pipelining,
     connect: origin.startsWith('http:')
       ? connectReusing(CONNECT_MS_MAX)
@@ -116,7 +122,6 @@ async function connect(origin: string, pipelining: number): Promise<Connection> 
     headersTimeout: SILENCE_MS_MAX,
     bodyTimeout: SILENCE_MS_MAX,
   })
-  return { client, pendingBytes: 0 }
 }
 
 function headersFor(progress: Progress): Record<string, string> {
