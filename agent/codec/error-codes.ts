@@ -348,6 +348,10 @@ export const errorCodes = {
     meaning: 'The host has no older generation to go back to',
     next: 'Publish an older system as a new release',
   },
+  'not-plain': {
+    meaning: 'What should be a small plain file is a directory, a pipe, a device or too large',
+    next: 'Put a plain file there, and publish a new release when it is in a system',
+  },
   busy: {
     meaning: 'The host is in a step that cannot be broken off',
     next: 'Run it again when holdfast-agent status shows another phase',

@@ -6,13 +6,13 @@
  *     "init"?: path inside the root, "rootfs"?: store path, "etc": store path,
  *     "agent"?: store path }
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../codec/documents.ts'
 import { HostError, isErrno, RejectedError } from '../codec/errors.ts'
 import { encodeJson, parseJsonObject } from '../codec/json.ts'
 import { fieldError, optional, readString, readType, refuseUnknown } from '../codec/json-fields.ts'
 import { parseStorePath } from '../codec/store-path.ts'
+import { readPlainFile } from '../files/plain-file.ts'
 
 /** Who starts and stops services: systemd, or the agent itself in a root of its own. */
 export type ServiceKind = 'systemd' | 'plain'
@@ -30,6 +30,8 @@ export type Layout = {
 }
 
 const TYPE = 'holdfast-layout-1'
+/** Eight short fields. */
+const BYTES_MAX = 64 * 1024
 const KEYS = ['type', 'name', 'services', 'init', 'rootfs', 'etc', 'agent']
 
 export function encodeLayout(layout: Layout): Buffer {
@@ -62,7 +64,7 @@ export function decodeLayout(bytes: Uint8Array): Layout {
 /** The layout of a system in the store of the root `prefix`. Errors: HostError `layout`. */
 export function readLayout(prefix: string, system: StorePath): Layout {
   try {
-    return decodeLayout(readFileSync(join(prefix, system, 'layout.json')))
+    return decodeLayout(readPlainFile(join(prefix, system, 'layout.json'), BYTES_MAX))
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) {
       const is = 'it has no layout.json, or is not in the store'

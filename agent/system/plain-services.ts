@@ -105,7 +105,7 @@ async function startSupervisor(prefix: string, command: readonly string[], name:
   const [program, ...words] = command
   const child = spawn(
     program!,
-    [...words, 'layout', 'supervise', '--prefix', prefix, '--unit', name],
+    [...words, 'layout', 'supervise', `--prefix=${prefix}`, `--unit=${name}`],
     { detached: true, cwd: '/', stdio: ['ignore', log, log] },
   )
   closeSync(log)

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../codec/documents.ts'
 import { codeOf, isErrno, messageOf } from '../codec/errors.ts'
 import { decodeProbe, type Probe } from '../codec/health.ts'
+import { readPlainFile } from '../files/plain-file.ts'
 import type { Baseline } from './baseline.ts'
 import { openServices } from './open-services.ts'
 import { probeExec } from './probe-exec.ts'
@@ -116,36 +117,42 @@ function failureOf(probe: string, error: unknown): ProbeFailure {
   return { probe, code, message: messageOf(error) }
 }
 
-/** The system's `health` folder. A file that is no probe fails: it was meant to watch something. */
+/** The system's `health` folder. What is no probe fails: it was meant to watch something. */
 export function readProbes(
   prefix: string,
   system: StorePath,
 ): { probes: Probe[]; failures: ProbeFailure[] } {
   const folder = `${system}/health`
-  const names = namesIn(resolveRooted(prefix, folder)).filter(name => name.endsWith('.json'))
   const probes: Probe[] = []
   const failures: ProbeFailure[] = []
+  const attempt = <T>(probe: string, action: () => T): T | undefined => {
+    try {
+      return action()
+    } catch (error) {
+      failures.push({ probe, code: 'probe-file', message: messageOf(error) })
+      return undefined
+    }
+  }
+  const names = attempt('health', () => namesIn(resolveRooted(prefix, folder))) ?? []
   if (names.length > PROBES_MAX) {
     const message = `the system has ${names.length} probes, and at most ${PROBES_MAX} are run`
     failures.push({ probe: 'health', code: 'probe-file', message })
   }
   for (const name of names.slice(0, PROBES_MAX)) {
-    try {
-      const bytes = readFileSync(resolveRooted(prefix, join(folder, name))).subarray(
-        0,
-        PROBE_BYTES_MAX + 1,
-      )
-      probes.push(decodeProbe(bytes, name))
-    } catch (error) {
-      failures.push({ probe: name, code: 'probe-file', message: messageOf(error) })
-    }
+    const probe = attempt(name, () => {
+      const file = resolveRooted(prefix, join(folder, name))
+      return decodeProbe(readPlainFile(file, PROBE_BYTES_MAX), name)
+    })
+    if (probe !== undefined) probes.push(probe)
   }
   return { probes, failures }
 }
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).sort()
+    return readdirSync(folder)
+      .filter(name => name.endsWith('.json'))
+      .sort()
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return []
     throw error

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { isErrno } from '../codec/errors.ts'
+import { isErrno, RejectedError } from '../codec/errors.ts'
+import { readPlainFile } from '../files/plain-file.ts'
 import { resolveRooted } from './rooted-path.ts'
 import { parseUnit, templateOf, type UnitSections, unitType } from './unit-files.ts'
 
@@ -13,6 +14,8 @@ export type UnitTree = { folders: readonly UnitFolder[] }
 
 const TYPES = 'service|socket|target|timer|mount|automount|swap|path|slice|device|scope'
 const UNIT_NAME = new RegExp(`^[A-Za-z0-9:_.\\\\@-]+\\.(${TYPES})$`)
+/** Of one file; systemd has a limit of the same order. */
+const UNIT_BYTES_MAX = 1024 * 1024
 /** As systemd allows before it calls a chain of aliases a loop. */
 const ALIASES_MAX = 8
 
@@ -132,11 +135,11 @@ function readEntry(root: string, path: string): UnitEntry | undefined {
   try {
     const file = resolveRooted(root, path)
     if (file === join(root, 'dev/null')) return { text: '' }
-    return { text: readFileSync(file, 'utf8') }
+    return { text: readPlainFile(file, UNIT_BYTES_MAX).toString('utf8') }
   } catch (error) {
     // A link into a part that this tree does not have: the next folder may know the unit.
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'EISDIR') || isErrno(error, 'ELOOP'))
-      return undefined
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ELOOP')) return undefined
+    if (error instanceof RejectedError) return undefined // A directory, or nothing to read.
     throw error
   }
 }

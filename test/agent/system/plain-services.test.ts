@@ -41,6 +41,13 @@ test('D04: a pid that another process has by now neither runs nor is signalled',
   assert.equal(readRecord(scratch, 'web.service'), undefined)
 })
 
+test('a service whose name looks like an option is a service', async t => {
+  const { services, define } = plainBench(t)
+  await define('-rf.service', ['ExecStart=/bin/sleep 1000'])
+  assert.deepEqual(await services.start(['-rf.service']), [])
+  assert.deepEqual(await services.stop(['-rf.service']), [])
+})
+
 test('what needs systemd says so, and the agent itself is never started', async t => {
   const { services, define } = plainBench(t)
   await define('bus.service', ['Type=dbus', 'ExecStart=/bin/sleep 1000'])

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
@@ -125,6 +126,35 @@ test('a probe file that is none is a failure, not a probe less', async t => {
   const { healthy, failures } = await runProbes(probing(root, system))
   assert.equal(healthy, false)
   assert.equal(failures[0]?.code, 'probe-file')
+})
+
+test('a probe file that is a pipe, endless, too large or a directory is a failure in time', async t => {
+  const root = plainRoot(t)
+  const system = makeSystem(root, 'odd', { etc: {}, own: health({}) })
+  const folder = join(root, system, 'health')
+  mkdirSync(join(folder, 'directory.json'), { recursive: true })
+  mkdirSync(join(root, 'dev'))
+  execFileSync('mkfifo', [join(root, 'dev/pipe')])
+  symlinkSync('/dev/pipe', join(folder, 'pipe.json'))
+  symlinkSync('../'.repeat(root.split('/').length + 5).concat('dev/zero'), join(folder, 'up.json'))
+  writeFileSync(join(folder, 'large.json'), ' '.repeat(65 * 1024))
+  const { failures } = await runProbes(probing(root, system))
+  assert.deepEqual(
+    failures.map(({ probe, code }) => [probe, code]),
+    ['directory', 'large', 'pipe', 'up'].map(name => [`${name}.json`, 'probe-file']),
+  )
+})
+
+test('a health folder that is none is a failure, and no fault of the agent', async t => {
+  const root = plainRoot(t)
+  const file = makeSystem(root, 'file', { etc: {}, own: { health: '' } })
+  const loop = makeSystem(root, 'loop', { etc: {} })
+  symlinkSync('health', join(root, loop, 'health'))
+  for (const system of [file, loop]) {
+    const { healthy, failures } = await runProbes(probing(root, system))
+    assert.equal(healthy, false)
+    assert.equal(failures[0]?.code, 'probe-file')
+  }
 })
 
 test('units: one that failed before is not counted, one that failed since is', async t => {
