@@ -103,8 +103,10 @@ class NspawnProvider implements Provider {
       })
     }
     const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
-    const enter = ['--target', String(first), '--all', '--', '/usr/bin/env', '-i', path, ...words]
-    return await runProgram('nsenter', enter, { anyExit: true })
+    // Its root directory too: that is not its mount namespace's own where we are in a chroot.
+    const enter = ['--target', String(first), '--all', '--root', '--wd']
+    const all = [...enter, '--', '/usr/bin/env', '-i', path, ...words]
+    return await runProgram('nsenter', all, { anyExit: true })
   }
 
   async read(name: string): Promise<ProvidedHost | undefined> {
