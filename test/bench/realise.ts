@@ -18,7 +18,7 @@ const usage = `Usage: npm run bench realise -- [OPTIONS]
   --mib=N          Size of the closure (1180)
   --paths=N        Store paths in it (520)
   --depth=N        Layers of references (25)
-  --latency=MS     Round trip that the server adds to each answer (0)
+  --latency=MS     Round trip of the wire before the server (0)
   --seed=N         Of the generator (1)
   --only=NAME,…    Some of: holdfast, nix copy, nix-store -r, nix copy fsync
   -o json          One JSON object on standard output
