@@ -15,6 +15,7 @@ export const logEvents = {
   'poll.backoff': 'A source that keeps failing is left alone for `ms`',
   'release.found': 'A release was verified; `release`, `system`, `news`',
   'release.refused': 'What a source offers was refused; `source`, `code`',
+  'roots.damaged': 'A stored root was not what was once trusted; it is read from the sources again',
   'source.failed': 'A source could not be read; `source`, `code`',
   'state.unwritable': 'The journal cannot be written: nothing is installed until it can',
   'tidy.failed': 'Leftovers could not be removed; the next time tries again',

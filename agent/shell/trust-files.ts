@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SignedDocument } from '../codec/documents.ts'
+import type { Seed, SignedDocument } from '../codec/documents.ts'
 import { isErrno } from '../codec/errors.ts'
 import { chooseFloor, encodeFloor, type Floor } from '../codec/floor.ts'
+import { soundBeginning } from '../trust/root-chain.ts'
 import type { WriteFile } from './journal.ts'
 
 /** More roots than any fleet makes; keeps a damaged directory from being read for ever. */
@@ -34,6 +35,14 @@ export class TrustFiles {
     this.#floor = chosen.floor
     this.#slot = chosen.write
     this.rebuilt = chosen.torn.length > 0
+  }
+
+  /** Forgets what of the chain is damaged, so that it is read anew; whether anything was. */
+  dropDamaged(pin: Seed['root']): boolean {
+    const sound = soundBeginning(pin, this.#chain)
+    const damaged = sound.length < this.#chain.length
+    this.#chain = sound
+    return damaged
   }
 
   /** From the pinned version on. */

@@ -51,6 +51,23 @@ export function extendChain({ pin, trusted, roots, fleet, floor }: ChainInput): 
   return { ...chain, more: roots.length > ROOTS_PER_GO_MAX }
 }
 
+/**
+ * The beginning of a stored chain that still is what was once trusted: what follows damage is asked
+ * of the sources again, and the floor sees to it that they give no less.
+ */
+export function soundBeginning(pin: Seed['root'], stored: SignedDocument[]): SignedDocument[] {
+  let root: Root | undefined
+  for (const [index, document] of stored.entries()) {
+    try {
+      root = root === undefined ? openPinned(document, pin) : follow(root, document)
+    } catch (error) {
+      if (!(error instanceof RejectedError)) throw error
+      return stored.slice(0, index)
+    }
+  }
+  return stored
+}
+
 /** SHA-256 (hex) of the exact bytes. */
 export function digestOf({ bytes }: Pick<SignedDocument, 'bytes'>): string {
   return createHash('sha256').update(bytes).digest('hex')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Status } from '../../../agent/codec/report.ts'
@@ -81,6 +81,22 @@ for (const [name, config, message] of wrong) {
     assert.equal(exit, 2)
   })
 }
+
+test('a stored root that is damaged is read from the source again', async t => {
+  const operator = new PlainOperator(temporaryDirectory(t))
+  const prefix = plainRoot(t)
+  operator.seed(prefix)
+  await operator.publish(1, operator.system('s1'))
+  await holdfastAgent('run', '--prefix', prefix, '--once')
+  const root = join(prefix, 'var/lib/holdfast/roots/1.json')
+  const before = readFileSync(root)
+  truncateSync(root, 100)
+  const { stdout, stderr } = await holdfastAgent('run', '--prefix', prefix, '--once', '-o', 'json')
+  const { phase, sources } = JSON.parse(stdout) as Status
+  assert.deepEqual([phase, sources[0]?.ok], ['Idle', true], stderr)
+  assert.match(stderr, /roots\.damaged/)
+  assert.deepEqual(readFileSync(root), before)
+})
 
 test('says what to do when there is no seed', async t => {
   const { exit, stderr } = await holdfastAgent('run', '--prefix', plainRoot(t))

@@ -128,7 +128,7 @@ test('a probe file that is none is a failure, not a probe less', async t => {
   assert.equal(failures[0]?.code, 'probe-file')
 })
 
-test('a probe file that is a pipe, endless, too large or a directory is a failure in time', async t => {
+test('a probe file that is a pipe, a directory, too large or elsewhere is a failure', async t => {
   const root = plainRoot(t)
   const system = makeSystem(root, 'odd', { etc: {}, own: health({}) })
   const folder = join(root, system, 'health')

@@ -4,7 +4,12 @@ import type { Root, SignedDocument } from '../../../agent/codec/documents.ts'
 import { encodeRoot } from '../../../agent/codec/root.ts'
 import { namespaces } from '../../../agent/codec/sshsig.ts'
 import { accept, ReleaseRefusedError } from '../../../agent/trust/accept.ts'
-import { type ChainInput, digestOf, extendChain } from '../../../agent/trust/root-chain.ts'
+import {
+  type ChainInput,
+  digestOf,
+  extendChain,
+  soundBeginning,
+} from '../../../agent/trust/root-chain.ts'
 import {
   armorOf,
   at,
@@ -42,6 +47,16 @@ function exchanged(changes: Partial<Root> = {}): Root {
 function longChain(length: number): SignedDocument[] {
   return Array.from({ length }, (_, index) => signedRoot(rootOf({ version: index + 2 }), rootKey))
 }
+
+test('of a stored chain, what comes before the damage is kept', () => {
+  const chain = [firstRoot, ...longChain(3)]
+  const damage = (at: number, part: 'bytes' | 'signatures') =>
+    chain.map((root, index) => (index === at ? { ...root, [part]: root[part].subarray(9) } : root))
+  assert.equal(soundBeginning(pinOf(firstRoot), chain).length, 4)
+  assert.equal(soundBeginning(pinOf(firstRoot), damage(0, 'bytes')).length, 0)
+  assert.equal(soundBeginning(pinOf(firstRoot), damage(2, 'bytes')).length, 2)
+  assert.equal(soundBeginning(pinOf(firstRoot), damage(3, 'signatures')).length, 3)
+})
 
 test('starts from the root that the seed pins, and from no other', () => {
   assert.equal(extendChain(chainOf({ trusted: [], roots: [firstRoot] })).root.version, 1)
