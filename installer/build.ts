@@ -1,15 +1,6 @@
-import {
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../agent/codec/documents.ts'
-import { parseJsonObject } from '../agent/codec/json.ts'
-import { asConfig } from '../agent/codec/json-fields.ts'
 import { addToStore } from '../agent/store/add-to-store.ts'
 import type { Store } from '../agent/store/store.ts'
 import { encodeLayout, type Layout } from '../agent/system/layout-file.ts'
@@ -19,9 +10,9 @@ import type { BuildFile } from './build-file.ts'
 import { composeEtc } from './compose-etc.ts'
 import { copyInto, describeLosses, noLosses } from './copy-tree.ts'
 import { EXECFN } from './launcher.ts'
+import { packProbes } from './pack-probes.ts'
 import { findReferences } from './references.ts'
 import { withScratch } from './scratch.ts'
-import { substitutePackages } from './substitute.ts'
 
 export type BuildOptions = {
   store: Store
@@ -131,8 +122,7 @@ function packSystem({ store, build }: BuildOptions, parts: SystemParts): StorePa
     writeFileSync(join(scratch, 'system'), `${agent?.machine ?? hostMachine()}-linux\n`)
     linkParts(scratch, layout)
     if (agent !== undefined) writeLaunchers(scratch, agent)
-    if (build.health !== undefined) copyProbes(build.health, join(scratch, 'health'))
-    if (build.health !== undefined) substitutePackages(join(scratch, 'health'), packages)
+    if (build.health !== undefined) packProbes(build.health, join(scratch, 'health'), packages)
     const candidates = [layout.rootfs, layout.etc, layout.agent, ...packages.values()]
     return add(store, {
       source: scratch,
@@ -165,16 +155,6 @@ function writeLaunchers(directory: string, agent: AgentPackage): void {
   start('init', ['init'], ['--'])
   start('pre-init', ['pre-init'])
   start('bin/switch-to-configuration', ['switch-to-configuration'])
-}
-
-/** Probes are read here once, so that a typing error is found before a host finds it. */
-function copyProbes(from: string, to: string): void {
-  mkdirSync(to)
-  for (const name of readdirSync(from).filter(one => one.endsWith('.json'))) {
-    const file = join(from, name)
-    asConfig(() => parseJsonObject(readFileSync(file), { what: file }))
-    copyFileSync(file, join(to, name))
-  }
 }
 
 function add(

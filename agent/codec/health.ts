@@ -25,6 +25,9 @@ export type ExecProbe = Common & { kind: 'exec'; command: string[] }
 export type UnitProbe = Common & { kind: 'unit'; unit: string }
 export type Probe = HttpProbe | TcpProbe | ExecProbe | UnitProbe
 
+/** Probes of one system, and bytes of one file: on a host a system is data from elsewhere. */
+export const PROBES_MAX = 64
+export const PROBE_BYTES_MAX = 64 * 1024
 export const PROBE_TIMEOUT_SECONDS = 5
 /** A probe runs many times within one window; a longer one would leave room for few. */
 const TIMEOUT_SECONDS_MAX = 300

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../codec/documents.ts'
 import { codeOf, isErrno, messageOf } from '../codec/errors.ts'
-import { decodeProbe, type Probe } from '../codec/health.ts'
+import { decodeProbe, PROBE_BYTES_MAX, PROBES_MAX, type Probe } from '../codec/health.ts'
 import { readPlainFile } from '../files/plain-file.ts'
 import type { Baseline } from './baseline.ts'
 import { openServices } from './open-services.ts'
@@ -26,9 +26,6 @@ export type ProbeOptions = {
   services?: ServiceManager
 }
 
-/** Probes of one system, and bytes of one file: a system is data from elsewhere. */
-const PROBES_MAX = 64
-const PROBE_BYTES_MAX = 64 * 1024
 /** For systemd to answer, and for a source: longer is a hang. */
 const SERVICES_SECONDS_MAX = 30
 const SOURCE_SECONDS_MAX = 60

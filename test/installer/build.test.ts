@@ -163,6 +163,36 @@ const wrong: [name: string, tree: Tree, build: object, message: RegExp][] = [
     /"a.service": it has no \[Install\] section/,
   ],
   ['a probe that is not JSON', { 'health/a.json': '{' }, { health: 'health' }, /a\.json/],
+  [
+    'a probe with a key that hosts do not know',
+    { 'health/a.json': '{"kind":"tcp","host":"127.0.0.1","port":22,"retries":3}' },
+    { health: 'health' },
+    /"retries" in .*from\/health\/a\.json: it is not a known key/,
+  ],
+  [
+    'a probe whose program is no package and no path',
+    { 'health/a.json': '{"kind":"exec","command":["@web@/bin/check"]}' },
+    { health: 'health' },
+    /"command" in .*\/a\.json: it is not a program by its absolute path/,
+  ],
+  [
+    'a probe that hosts would not read to its end',
+    { 'health/a.json': `{"kind":"unit","unit":"a.service"}${' '.repeat(65_536)}` },
+    { health: 'health' },
+    /health\/a\.json": it has more than 65536 bytes/,
+  ],
+  [
+    'more probes than hosts run',
+    Object.fromEntries(
+      Array.from({ length: 65 }, (_, n) => [
+        `health/${n}.json`,
+        '{"kind":"unit","unit":"a.service"}',
+      ]),
+    ),
+    { health: 'health' },
+    /it has 65 probes, and hosts run at most 64/,
+  ],
+  ['a probe that is a directory', { 'health/a.json/x': '' }, { health: 'health' }, /is no file/],
 ]
 for (const [name, tree, build, message] of wrong) {
   test(`refuses ${name}`, async t => {
