@@ -112,10 +112,27 @@ describe('tidy', () => {
     ])
   })
 
+  it('locks every package for every platform, which the newest npm insists on', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as { packages: Lock }
+    const locked = new Set(Object.keys(packages).map(path => path.replace(/^.*node_modules\//, '')))
+    const wanted = Object.values(packages).flatMap(({ dependencies, optionalDependencies }) =>
+      Object.keys({ ...dependencies, ...optionalDependencies }),
+    )
+    assert.deepEqual(
+      [...new Set(wanted)].filter(name => !locked.has(name)),
+      [],
+    )
+  })
+
   it('names files in kebab-case', () => {
     offences(code, file => (/^[a-z0-9/.-]+$/.test(file) ? [] : ['is not kebab-case']))
   })
 })
+
+type Lock = Record<
+  string,
+  { dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> }
+>
 
 /** Formatted code closes a function with a brace at the indentation at which it was opened. */
 function longFunctions(file: string): string[] {
