@@ -57,7 +57,7 @@ export async function bundleAgent(directory: string, main = 'agent/main.ts'): Pr
 /** The operator's program; esbuild itself stays outside, as the agent's bundle lies beside it. */
 export async function bundleHoldfast(directory: string): Promise<void> {
   const entries = {
-    holdfast: 'controller/main.ts',
+    holdfast: 'controller/start.ts',
     ...workers(['agent', 'installer', 'controller']),
   }
   await bundle({ entries, directory, minify: false, external: ['esbuild'] })

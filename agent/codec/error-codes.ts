@@ -20,6 +20,10 @@ export const errorCodes = {
     next: 'Free space, then run it again: nothing was changed',
   },
   internal: { meaning: 'Holdfast itself is wrong', next: 'Report it with the log' },
+  'old-node': {
+    meaning: 'The Node that runs Holdfast is too old',
+    next: 'Run it with Node 24 or newer, such as node_modules/.bin/node',
+  },
   missing: {
     meaning: 'A file or a program that is needed is not there',
     next: 'Create or install what the message names',

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { bundle, bundleAgent } from '../../installer/bundle.ts'
+import { pathToFileURL } from 'node:url'
+import { bundle, bundleAgent, bundleHoldfast } from '../../installer/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { writeTree } from '../support/trees.ts'
 
@@ -54,4 +55,30 @@ test('the agent is the same bytes every time, and brings every worker', async t 
     assert.ok(one[name], `${name} is there`)
   const sources = Object.values(one).join('\n')
   assert.ok(!sources.includes(top), 'no path of the building machine')
+})
+
+test('on a Node too old to read it, holdfast says which one to use', async t => {
+  const directory = join(temporaryDirectory(t), 'dist')
+  await bundleHoldfast(directory)
+  const old = join(directory, 'old.mjs')
+  // What an old Node meets: another version, and modules of the program that it cannot load.
+  const start = pathToFileURL(join(directory, 'holdfast.js'))
+  writeFileSync(
+    old,
+    `Object.defineProperty(process.versions, 'node', { value: '20.19.2' })
+import { registerHooks } from 'node:module'
+registerHooks({ load(url, context, next) {
+  if (url === ${JSON.stringify(start.href)} || url.startsWith('node:')) return next(url, context)
+  throw new SyntaxError(url)
+} })
+await import(${JSON.stringify(start.href)})`,
+  )
+  const done = spawnSync(process.execPath, [old, 'keys', '-o', 'json'], { encoding: 'utf8' })
+  assert.equal(done.status, 2)
+  assert.equal(JSON.parse(done.stdout).error.code, 'old-node')
+  assert.match(done.stderr, /^holdfast: Cannot run on Node 20.19.2: Holdfast needs 24 or newer/)
+  assert.match(done.stderr, /\n {2}Run it with .*node_modules\/.bin\/node/)
+  const program = join(directory, 'holdfast.js')
+  const now = spawnSync(process.execPath, [program, '--help'], { encoding: 'utf8' })
+  assert.match(now.stdout, /holdfast keys new/, now.stderr)
 })
