@@ -24,7 +24,7 @@ export function started(before: State, step: Step, event: EventOf<'started'>): D
     case 'Locked':
       return goOn(state, step, { at: event.at, sameBoot })
     case 'Reverting':
-      return sameBoot ? goingBack(state, step, event.at) : resumeRevert(state, step, event.at)
+      return sameBoot ? goOnBack(state, step, event.at) : resumeRevert(state, step, event.at)
     default:
       return sameBoot ? resume(state, step, event.at) : interrupted(state, step, event.at)
   }
@@ -67,7 +67,9 @@ function resume(
     return [state, [{ kind: 'commit', attempt: attempt.id, system: attempt.goal.system }]]
   }
   if (!step.activated) return [state, watchActivation(state, attempt, at)]
-  const again = { ...step, passes: 0 }
+  // While the agent was away nobody probed: the window begins again, but only once.
+  const fresh = step.resumed ? {} : ({ probesStartedAt: at, resumed: true } as const)
+  const again = { ...step, ...fresh, passes: 0 }
   return probeWithin(state, again, at)
 }
 
@@ -94,6 +96,12 @@ function interrupted(
   if (count < limits.attemptsMax) return settle(marked, at)
   const message = `Cannot finish the switch to "${system}": ${count} attempts ended in a restart`
   return settle(reject(marked, goal, { code: 'interrupted', message, at }), at)
+}
+
+/** The activation of the way back is looked up by its name; probes get their window again, once. */
+function goOnBack(state: State, step: StepOf<'Reverting'>, at: number): [State, Effect[]] {
+  const renew = step.activated && !step.resumed
+  return goingBack(state, renew ? { ...step, startedAt: at, resumed: true } : step, at)
 }
 
 /** A boot is a way back by itself, unless it brought up something else. */

@@ -54,6 +54,8 @@ export type Step =
       probesStartedAt?: number
       passes: number
       failure?: Problem
+      /** The agent was restarted in it: the window began again, which it does once. */
+      resumed?: true
     }
   | { phase: 'Committed'; attempt: Attempt }
   | {
@@ -64,6 +66,7 @@ export type Step =
       startedAt: number
       passes: number
       reason: Problem
+      resumed?: true
     }
   | { phase: 'Reverted'; reason: Problem }
   | { phase: 'Held'; reason: Problem }

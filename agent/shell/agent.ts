@@ -54,13 +54,12 @@ export class Agent {
 
   /** Takes up what the journal says and what is real; resolves when that was decided. */
   async start(): Promise<void> {
-    const { journal, log, places, config, trust, seed } = this.parts
+    const { journal, log, places, config, trust } = this.parts
     const { state, damaged } = journal.read()
     if (damaged) log.error({ event: 'journal.damaged' })
     // Names of attempts never come back, not even when their count was lost.
     this.#state = state ?? initialState(Math.floor(this.parts.now() / 1000))
     if (trust.rebuilt) log.warn({ event: 'floor.rebuilt' })
-    if (trust.dropDamaged(seed.root)) log.warn({ event: 'roots.damaged' })
     const reality = readReality(places.prefix)
     const { phase } = this.#state.step
     const { bootId } = reality

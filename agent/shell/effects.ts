@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { codeOf, HostError, messageOf, RejectedError } from '../codec/errors.ts'
+import { codeOf, messageOf } from '../codec/errors.ts'
 import type { Effect, EffectKind } from '../core/effect.ts'
 import type { Event } from '../core/event.ts'
 import { activationResult, startActivation, stopActivation } from '../system/activation.ts'
@@ -49,17 +49,14 @@ async function stage(
 ): Promise<Said> {
   const key = candidate.digest
   try {
-    await stageCandidate(candidate, parts, signal)
-    return { kind: 'staged', key }
+    const { failed } = await stageCandidate(candidate, parts, signal)
+    return failed ? { kind: 'stageFailed', key, ...failed } : { kind: 'staged', key }
   } catch (error) {
+    signal.throwIfAborted()
+    // The worker is gone, or the root could not be written: this host's fault, for now.
     const [code, message] = [codeOf(error), messageOf(error)]
-    return { kind: 'stageFailed', key, cause: causeOf(error), code, message }
+    return { kind: 'stageFailed', key, cause: 'host', code, message }
   }
-}
-
-function causeOf(error: unknown): 'rejected' | 'transient' | 'host' {
-  if (error instanceof RejectedError) return 'rejected'
-  return error instanceof HostError ? 'host' : 'transient'
 }
 
 /** Nobody rations turns yet: every host may switch as soon as it is ready. */

@@ -3,8 +3,8 @@ import { codeOf, HoldfastError, HostError, messageOf, RejectedError } from '../c
 import type { SourceStatus } from '../codec/report.ts'
 import type { Candidate } from '../core/state.ts'
 import type { PollResult, Source } from '../source/source.ts'
-import { type Accepted, accept, ReleaseRefusedError } from '../trust/accept.ts'
 import { provedNow } from '../trust/expiry.ts'
+import { type AcceptedRelease, acceptRelease } from './accept-release.ts'
 import { Backoff } from './backoff.ts'
 import type { Log } from './log.ts'
 import type { TrustFiles } from './trust-files.ts'
@@ -107,15 +107,17 @@ export class Poller {
     for (let go = 1; ; go += 1) {
       const result = await this.#read(watched, signal)
       if (result.kind === 'unchanged') return { kind: 'unchanged' }
-      const accepted = this.#accept(result)
+      const accepted = await this.#accept(result, signal)
+      if (accepted === 'again') {
+        delete watched.seen
+        continue
+      }
       if (accepted.moreRoots && go < GOES_MAX) continue
       const handled = () => {
         watched.seen = result.tag
       }
-      const { system } = accepted.target
-      const { epoch, version } = accepted.release
-      const release = { epoch, version }
-      this.#options.log.info({ event: 'release.found', release, system, news: accepted.news })
+      const { release, target, news } = accepted
+      this.#options.log.info({ event: 'release.found', release, system: target.system, news })
       return { kind: 'found', candidate: candidateOf(accepted), handled }
     }
   }
@@ -128,19 +130,27 @@ export class Poller {
   }
 
   /** Roots and floor are durable before anything is done about the release. */
-  #accept({ roots, release }: PollResult & { kind: 'found' }): Accepted {
-    const { seed, trust, now } = this.#options
+  async #accept(
+    { roots, release }: PollResult & { kind: 'found' },
+    signal: AbortSignal,
+  ): Promise<AcceptedRelease | 'again'> {
+    const { seed, trust, now, log } = this.#options
     const { fleet, channel, host, root: pin } = seed
-    const input = { pin, fleet, channel, host, roots, release, now: now() }
-    try {
-      const accepted = accept({ ...input, trusted: trust.chain, floor: trust.floor })
-      trust.saveChain(accepted.roots)
-      trust.saveFloor(accepted.floor)
-      return accepted
-    } catch (error) {
-      if (error instanceof ReleaseRefusedError) trust.saveChain(error.roots)
-      throw error
+    const offered = { pin, fleet, channel, host, roots, release, now: now() }
+    const input = { ...offered, trusted: trust.chain, floor: trust.floor }
+    const verdict = await acceptRelease(input, signal)
+    if (verdict.kind === 'damaged') {
+      log.warn({ event: 'roots.damaged' })
+      trust.dropDamaged(verdict.sound)
+      return 'again'
     }
+    if (verdict.roots !== undefined) trust.saveChain(verdict.roots)
+    if (verdict.kind === 'accepted') {
+      trust.saveFloor(verdict.floor)
+      return verdict
+    }
+    const { code, message, next } = verdict
+    throw new (verdict.by === 'host' ? HostError : RejectedError)(code, message, { next })
   }
 
   #note(watched: Watched, error?: unknown): void {
@@ -171,8 +181,7 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined
 }
 
-function candidateOf({ release, target, digest, root }: Accepted): Candidate {
-  const { epoch, version, caches } = release
-  const expires = Math.min(Date.parse(release.expires), Date.parse(root.expires))
-  return { release: { epoch, version }, digest, ...target, caches, expires }
+function candidateOf(accepted: AcceptedRelease): Candidate {
+  const { release, target, digest, caches, expires } = accepted
+  return { release, digest, ...target, caches, expires }
 }

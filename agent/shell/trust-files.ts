@@ -1,9 +1,8 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Seed, SignedDocument } from '../codec/documents.ts'
+import type { SignedDocument } from '../codec/documents.ts'
 import { isErrno } from '../codec/errors.ts'
 import { chooseFloor, encodeFloor, type Floor } from '../codec/floor.ts'
-import { soundBeginning } from '../trust/root-chain.ts'
 import type { WriteFile } from './journal.ts'
 
 /** More roots than any fleet makes; keeps a damaged directory from being read for ever. */
@@ -37,12 +36,9 @@ export class TrustFiles {
     this.rebuilt = chosen.torn.length > 0
   }
 
-  /** Forgets what of the chain is damaged, so that it is read anew; whether anything was. */
-  dropDamaged(pin: Seed['root']): boolean {
-    const sound = soundBeginning(pin, this.#chain)
-    const damaged = sound.length < this.#chain.length
-    this.#chain = sound
-    return damaged
+  /** Forgets all but the first `sound` roots of the chain, so that the others are read anew. */
+  dropDamaged(sound: number): void {
+    this.#chain = this.#chain.slice(0, sound)
   }
 
   /** From the pinned version on. */

@@ -31,7 +31,7 @@ export type PowerOrder = {
   writer: 'durable' | 'without fsync' | 'without rename'
   /** Outside the image: one line for each moment. */
   notes: string
-  windowSeconds: number
+  probe: { passes: number; intervalSeconds: number; windowSeconds: number }
 }
 
 /** What was promised to be durable at a moment. */
@@ -62,11 +62,7 @@ async function live(order: PowerOrder): Promise<void> {
     moment(`${basename(path)}${isJournal ? ` ${promised.phase}` : ''}`)
   }
   const parts = openParts({ prefix: order.prefix, write })
-  parts.config.switch.probe = {
-    passes: 2,
-    intervalSeconds: 0.05,
-    windowSeconds: order.windowSeconds,
-  }
+  parts.config.switch.probe = order.probe
   const agent = new Agent(parts, { afterEffect: ({ kind }) => moment(`effect ${kind}`) })
   await agent.start()
   await agent.settled()

@@ -61,14 +61,14 @@ async function converge(agent: Agent, signal: AbortSignal): Promise<void> {
 /** Until it is asked to end. The schedule is checked before anything is touched. */
 async function keep(agent: Agent, signal: AbortSignal): Promise<void> {
   const { config, random } = agent.parts
-  const stop = schedulePolls(config.poll, () => agent.poll(), random)
+  const poll = () => agent.poll()
+  const polls = await schedulePolls(config.poll, { poll, random, signal })
   const control = await serveControl(agent)
   try {
     await agent.start()
-    void agent.poll()
-    await aborted(signal)
+    await agent.poll()
+    await polls.ended
   } finally {
-    stop()
     control.close()
   }
 }
