@@ -4,8 +4,8 @@
  * registered is trusted by nobody.
  */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { isErrno } from '../codec/errors.ts'
+import { dirname, join } from 'node:path'
+import { HostError, isErrno, messageOf } from '../codec/errors.ts'
 import { STORE_DIR } from '../codec/store-path.ts'
 import { joinBytes } from './tree-copy.ts'
 
@@ -14,10 +14,37 @@ export function stagingDirectory(root: string): string {
   return join(root, STORE_DIR, '.holdfast-staging')
 }
 
+/**
+ * Nix lets its builders make names in the store directory. Staging that one of them made, or a link
+ * in its place, would let them change what was verified before it is renamed: it is replaced.
+ */
 export function makeStaging(root: string, name: string): string {
-  const path = join(stagingDirectory(root), name)
+  const top = stagingDirectory(root)
+  if (!isOurs(top)) {
+    if (lstatSync(top, { throwIfNoEntry: false }) !== undefined) removeTree(top)
+    mkdirSync(dirname(top), { recursive: true })
+    makeDirectory(top)
+  }
+  const path = join(top, name)
   mkdirSync(path, { recursive: true, mode: 0o700 })
   return path
+}
+
+function isOurs(top: string): boolean {
+  const stat = lstatSync(top, { throwIfNoEntry: false })
+  if (stat === undefined || !stat.isDirectory()) return false
+  return stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0
+}
+
+/** Another process of ours may be quicker; somebody else must not be. */
+function makeDirectory(top: string): void {
+  try {
+    mkdirSync(top, { mode: 0o700 })
+  } catch (cause) {
+    if (isErrno(cause, 'EEXIST') && isOurs(top)) return
+    const message = `Cannot make "${top}": ${messageOf(cause)}`
+    throw new HostError('store-write', message, { cause })
+  }
 }
 
 /** Removes a tree, also one whose directories are read-only as in the store. */
