@@ -20,8 +20,9 @@ const REDIRECTS_MAX = 5
 const CONNECT_MS_MAX = 10_000
 /** Until the headers are whole, and between two pieces of a body. */
 const SILENCE_MS_MAX = 30_000
-/** Interruptions in a row without one byte in between. */
+/** Interruptions in a row that brought less than the slowest transfer does in its window. */
 const FRUITLESS_RESUMES_MAX = 3
+const FRUITFUL_BYTES_MIN = 32 * 1024
 const RESUME_PAUSE_MS = 200
 /** However long a server asks us to wait. */
 const RETRY_AFTER_MS_MAX = 60 * 60 * 1000
@@ -60,7 +61,8 @@ export class HttpClients {
         url = followRedirect(url, answer.redirect)
       } else if (answer.interrupted === undefined) return
       else {
-        fruitless = progress.received > before ? 0 : fruitless + 1
+        const brought = progress.received - before
+        fruitless = brought >= FRUITFUL_BYTES_MIN ? 0 : fruitless + 1
         if (progress.received === 0 || fruitless > FRUITLESS_RESUMES_MAX) {
           throw unreachable(url, messageOf(answer.interrupted), { cause: answer.interrupted })
         }
@@ -175,7 +177,8 @@ class Exchange implements Dispatcher.DispatchHandler {
       reject(failure)
       // A short page is read to its end, for the sake of what is pipelined behind it.
       this.#ignoreBody = Number(headers['content-length']) <= IGNORED_BYTES_MAX
-      if (!this.#ignoreBody) controller.abort(failure)
+      if (this.#ignoreBody) this.#options.watch.start(this, error => controller.abort(error))
+      else controller.abort(failure)
       return
     }
     if (typeof headers.etag === 'string' && !headers.etag.startsWith('W/')) {
