@@ -32,7 +32,7 @@ export type RefusedRelease = {
   roots?: SignedDocument[]
 }
 
-/** Only the first `sound` stored roots are what was once trusted: the others are asked for again. */
+/** Only the first `sound` stored roots are what was once trusted; the others are read again. */
 export type DamagedChain = { kind: 'damaged'; sound: number }
 
 export type Verdict = AcceptedRelease | RefusedRelease | DamagedChain

@@ -5,7 +5,7 @@
 import { createTask, validate } from 'node-cron'
 import { answerOnce } from './one-shot.ts'
 
-/** `undefined` when the expression is none; else times in milliseconds since 1970, soonest first. */
+/** Undefined when the expression is none; else milliseconds since 1970, soonest first. */
 export type CronAnswer = { runs: number[] | undefined }
 export type CronRequest = { cron: string; count: number }
 

@@ -2,6 +2,7 @@ import type { Command } from '../../cli/command.ts'
 import { Agent } from '../agent.ts'
 import { serveControl } from '../control.ts'
 import { exitCodeOf } from '../exit-code.ts'
+import { beFrugal } from '../frugal.ts'
 import { openParts } from '../parts.ts'
 import { schedulePolls } from '../schedule.ts'
 import { statusText } from '../status-text.ts'
@@ -25,6 +26,7 @@ export const runCommand: Command = {
   },
   async run({ values, positionals, json, print, signal }) {
     refuseWords('run', positionals)
+    beFrugal()
     const agent = openAgent(values)
     const once = values.once === true
     try {
