@@ -36,8 +36,12 @@ export class DiskImage {
     return this
   }
 
+  /** Flushed first: mount namespaces of others may keep it mounted for a while. */
   unmount(): void {
-    if (this.#mounted) run('umount', this.mountPoint)
+    if (this.#mounted) {
+      run('sync', '-f', this.mountPoint)
+      run('umount', this.mountPoint)
+    }
     this.#mounted = false
   }
 }
