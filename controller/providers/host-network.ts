@@ -3,9 +3,9 @@
  * host a network namespace with one end of a veth pair. Nothing is routed beyond the bridge.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { HostError } from '../../agent/codec/errors.ts'
+import { HostError, isErrno } from '../../agent/codec/errors.ts'
 import { writeDurably } from '../../agent/files/durable.ts'
 import { runProgram } from './run-program.ts'
 
@@ -13,7 +13,11 @@ import { runProgram } from './run-program.ts'
 export type HostNetwork = { bridge: string; subnet: string; gateway: string }
 
 const SUBNETS = 256
-const INTERFACE_UP_MS_MAX = 5_000
+/** One file per address that is taken. */
+const CLAIMS = '.addresses'
+/** `.1` is the gateway, `.255` the broadcast. */
+const NUMBER_MIN = 2
+const NUMBER_MAX = 254
 
 /** Makes the bridge when it is not there; remembers its addresses in `directory/network.json`. */
 export async function ensureNetwork(directory: string): Promise<HostNetwork> {
@@ -41,6 +45,26 @@ export async function removeNetwork(directory: string): Promise<void> {
   rmSync(file)
 }
 
+/** Takes a free address for good: two hosts that are created at once get two. */
+export function claimAddress(directory: string, subnet: string): string {
+  mkdirSync(join(directory, CLAIMS), { recursive: true })
+  for (let number = NUMBER_MIN; number <= NUMBER_MAX; number++) {
+    const address = `${subnet}.${number}`
+    try {
+      writeFileSync(join(directory, CLAIMS, address), '', { flag: 'wx' })
+      return address
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error
+    }
+  }
+  const is = `all ${NUMBER_MAX - NUMBER_MIN + 1} addresses of ${subnet} are taken`
+  throw new HostError('network', `Cannot create a host: ${is}`)
+}
+
+export function releaseAddress(directory: string, address: string): void {
+  rmSync(join(directory, CLAIMS, address), { force: true })
+}
+
 /** A namespace for one host, with `address` on its `host0`. Safe to repeat. */
 export async function ensureHostNamespace(
   network: HostNetwork,
@@ -58,14 +82,12 @@ export async function ensureHostNamespace(
   await ip('-n', host.namespace, 'route', 'add', 'default', 'via', network.gateway)
 }
 
-/** Removes a host's namespace, and with it both ends of its veth pair. */
+/** Removes a host's namespace and both ends of its veth pair. */
 export async function removeHostNamespace(namespace: string): Promise<void> {
+  // By itself the pair would go only some time after the last process in the namespace.
+  const outside = `hv${shortHash(namespace)}`
+  if (existsSync(`/sys/class/net/${outside}`)) await ip('link', 'del', outside)
   if (existsSync(`/run/netns/${namespace}`)) await ip('netns', 'del', namespace)
-  // The pair goes when the last process in the namespace does; wait, so that a new one can be made.
-  const outside = `/sys/class/net/hv${shortHash(namespace)}`
-  for (let waited = 0; existsSync(outside) && waited < INTERFACE_UP_MS_MAX; waited += 50) {
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
 }
 
 /** A name that only this directory's hosts have, short enough for an interface (15 characters). */

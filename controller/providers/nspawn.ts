@@ -29,16 +29,16 @@ import {
   requireNewHost,
 } from './host-folders.ts'
 import {
+  claimAddress,
   ensureHostNamespace,
   ensureNetwork,
   networkName,
+  releaseAddress,
   removeHostNamespace,
 } from './host-network.ts'
 import type { HostSpec, ProvidedHost, Provider } from './provider.ts'
 import { runProgram } from './run-program.ts'
 
-/** Addresses .2 to .254 of the subnet. */
-const HOSTS_MAX = 253
 const START_MS_MAX = 15_000
 
 /** Hosts under `directory`, which is made when it is not there. Needs root. */
@@ -58,12 +58,17 @@ class NspawnProvider implements Provider {
     requireRoot(`create host "${name}"`)
     requireNewHost(this.#directory, name)
     const { subnet } = await ensureNetwork(this.#directory)
-    const address = `${subnet}.${this.#freeNumber()}`
+    const address = claimAddress(this.#directory, subnet)
     const record = { name, provider: this.name, system, address }
-    await makeHost(this.#directory, record, async making => {
-      await writeImageDirectory({ store, system, directory: making.root })
-      writeFileSync(making.seed, encodeSeed(seed), { mode: 0o600 })
-    })
+    try {
+      await makeHost(this.#directory, record, async making => {
+        writeImageDirectory({ store, system, directory: making.root })
+        writeFileSync(making.seed, encodeSeed(seed), { mode: 0o600 })
+      })
+    } catch (error) {
+      releaseAddress(this.#directory, address)
+      throw error
+    }
     return this.#describe(record)
   }
 
@@ -96,7 +101,9 @@ class NspawnProvider implements Provider {
 
   async execute(name: string, words: string[]): Promise<string> {
     readHost(this.#directory, name)
-    const first = firstProcess(join(this.#group(name), 'payload/init.scope'))
+    const payload = join(this.#group(name), 'payload')
+    // Systemd moves itself into its own scope; before that, it is the first of the payload.
+    const first = firstProcess(join(payload, 'init.scope')) ?? firstProcess(payload)
     if (first === undefined) {
       throw new HostError('boot', `Cannot run "${words.join(' ')}" in host "${name}": it is off`, {
         next: `Run holdfast start host ${name}`,
@@ -120,10 +127,11 @@ class NspawnProvider implements Provider {
 
   async destroy(name: string): Promise<void> {
     requireRoot(`destroy host "${name}"`)
-    readHost(this.#directory, name)
+    const { address } = readHost(this.#directory, name)
     await killHostCgroup(this.#group(name))
     await removeHostNamespace(this.#group(name))
     removeHost(this.#directory, name)
+    releaseAddress(this.#directory, address)
   }
 
   async #spawn(record: HostRecord): Promise<void> {
@@ -172,15 +180,6 @@ class NspawnProvider implements Provider {
   #describe({ name, address }: HostRecord): ProvidedHost {
     const { root } = hostFolder(this.#directory, name)
     return { name, provider: this.name, address, root, running: isHostRunning(this.#group(name)) }
-  }
-
-  #freeNumber(): number {
-    const addresses = hostNames(this.#directory).map(
-      name => readHost(this.#directory, name).address,
-    )
-    const taken = new Set(addresses.map(address => Number(address.split('.')[3])))
-    for (let number = 2; number < HOSTS_MAX + 2; number++) if (!taken.has(number)) return number
-    throw new HostError('network', `Cannot create a host: all ${HOSTS_MAX} addresses are taken`)
   }
 
   /** The host's control group and network namespace, named unlike those of any other project. */

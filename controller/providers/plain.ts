@@ -45,7 +45,7 @@ class PlainProvider implements Provider {
     requireNewHost(this.#directory, name)
     const record = { name, provider: this.name, system, address: '127.0.0.1' }
     await makeHost(this.#directory, record, async making => {
-      await writeImageDirectory({ store, system, directory: making.root })
+      writeImageDirectory({ store, system, directory: making.root })
       const state = join(making.root, 'var/lib/holdfast')
       mkdirSync(state, { recursive: true, mode: 0o700 })
       writeFileSync(join(state, 'seed.json'), encodeSeed(seed), { mode: 0o600 })

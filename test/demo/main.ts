@@ -129,10 +129,9 @@ async function keepUntilInterrupted(fleet: Fleet): Promise<void> {
 
 async function cleanUp(fleet: Fleet | undefined, directory: string): Promise<void> {
   if (fleet !== undefined) {
-    for (const name of hostNames) {
-      await fleet.holdfast(['destroy', 'host', name], [0, 1, 2]).catch(() => {})
-    }
-    await fleet.close()
+    const { holdfast, close } = fleet
+    await Promise.all(hostNames.map(name => holdfast(['destroy', 'host', name], [0, 1, 2])))
+    await close()
   }
   await removeNetwork(join(directory, '.holdfast/hosts')).catch(() => {})
   rmSync(directory, { recursive: true, force: true })

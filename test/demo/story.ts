@@ -32,11 +32,11 @@ async function bootstrap(fleet: Fleet, say: (line: string) => void): Promise<str
   const system = await buildSystem(fleet, 1)
   say(`built ${system}`)
   await publish(fleet, system)
-  for (const name of hostNames) {
-    const words = ['create', 'host', name, '--provider', fleet.mode, '--system', system]
-    await fleet.holdfast(words)
+  const create = async (name: string) => {
+    await fleet.holdfast(['create', 'host', name, '--provider', fleet.mode, '--system', system])
     say(`created ${name}`)
   }
+  await Promise.all(hostNames.map(create))
   await waitForHosts(
     fleet,
     { secondsMax: 60, what: 'enrolled and on release 1' },

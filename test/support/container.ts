@@ -43,7 +43,7 @@ export async function bootContainer(options: {
   const text = () => Buffer.concat(output).toString()
   const first = await firstProcess(nspawn, text)
   const run = (...inside: string[]) => {
-    const enter = ['--target', String(first), '--all', '--', '/usr/bin/env', '-i']
+    const enter = ['--target', String(first), '--all', '--root', '--wd', '--', '/usr/bin/env', '-i']
     const path = 'PATH=/usr/sbin:/usr/bin'
     return spawnSync('nsenter', [...enter, path, ...inside], { encoding: 'utf8' }).stdout.trim()
   }
