@@ -23,14 +23,30 @@ const PULLS: Record<string, string> = {
 
 /** Makes the links that `systemctl enable` would make. Errors: UsageError `config`. */
 export function enableUnit(places: UnitPlaces, unit: string): void {
+  // Grows with what is named by Also=; two units often name each other.
+  const units = new Set([unit])
+  for (const one of units) {
+    for (const name of enableOne(places, one)) units.add(name)
+  }
+}
+
+/** Answers the units that are to be enabled with this one. */
+function enableOne(places: UnitPlaces, unit: string): string[] {
   const { text, ...file } = readUnit(places, unit)
   const install = installSection(text)
   if (install.length === 0) {
     throw refused(unit, 'it has no [Install] section, and so nothing that would start it')
   }
+  const also: string[] = []
   for (const { key, names } of install) {
-    for (const name of names) link(places, { unit, ...file }, { key, name })
+    for (const name of names) {
+      // Names of files here: with a slash they would lie elsewhere.
+      if (name.includes('/')) throw refused(unit, `its ${key}= names "${name}", which is no unit`)
+      if (key === 'Also') also.push(name)
+      else link(places, { unit, ...file }, { key, name })
+    }
   }
+  return also
 }
 
 /** The units in a folder that say by what they are started; templates have no instance to start. */
@@ -58,8 +74,7 @@ function link(places: UnitPlaces, found: Found, install: { key: string; name: st
   const { unit, file, shipped } = found
   const { key, name } = install
   const folder = join(places.etc, UNITS)
-  if (key === 'Also') enableUnit(places, name)
-  else if (key === 'Alias') putLink(join(folder, name), shipped ?? file)
+  if (key === 'Alias') putLink(join(folder, name), shipped ?? file)
   else putLink(join(folder, `${name}.${PULLS[key]}`, unit), shipped ?? `../${file}`)
 }
 

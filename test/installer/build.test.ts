@@ -154,7 +154,28 @@ test('without a list every unit that can be is enabled; an empty list is none', 
   assert.deepEqual(links(none.etc), [])
 })
 
+test('units that name each other by Also= are enabled once', async t => {
+  const units = {
+    'units/a.service': `${SERVICE}Also=b.socket\n`,
+    'units/b.socket': '[Install]\nWantedBy=sockets.target\nAlso=a.service\n',
+  }
+  const { etc } = await sources(t, units, { units: 'units' }).make()
+  assert.deepEqual(
+    Object.keys(etc).filter(name => name.includes('wants')),
+    [
+      'systemd/system/multi-user.target.wants/a.service',
+      'systemd/system/sockets.target.wants/b.socket',
+    ],
+  )
+})
+
 const wrong: [name: string, tree: Tree, build: object, message: RegExp][] = [
+  [
+    'a unit that would be linked outside of what is packed',
+    { 'units/a.service': '[Install]\nWantedBy=../../../../../../tmp/x\n' },
+    { units: 'units' },
+    /"a.service": its WantedBy= names "\.\.\/.*", which is no unit/,
+  ],
   ['a unit that nobody has', {}, { enable: ['no.service'] }, /"no.service": neither the units/],
   [
     'enabling what nothing starts',
