@@ -13,6 +13,8 @@ import {
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { NAR_DEPTH_MAX, NarParser } from '../../../agent/codec/nar-read.ts'
+import { narOf } from '../../../agent/codec/nar-write.ts'
 import { addToStore } from '../../../agent/store/add-to-store.ts'
 import { openStore } from '../../../agent/store/open-store.ts'
 import { needs } from '../../support/needs.ts'
@@ -94,6 +96,22 @@ test('refuses pipes, sockets and devices by name, and leaves nothing', async t =
   assert.throws(add, { code: 'unpackable', message: /pipe": it is a pipe/ })
   assert.deepEqual(readdirSync(join(store.root, 'nix/store/.holdfast-staging/add')), [])
   assert.deepEqual(store.paths(), [])
+  store.close()
+})
+
+test('refuses directories deeper than hosts unpack, and takes the deepest that they do', t => {
+  const store = openStore(temporaryDirectory(t))
+  const source = temporaryDirectory(t)
+  const add = () => addToStore({ store, source, name: 'tree', references: [] })
+  const deepest = join(source, ...Array<string>(NAR_DEPTH_MAX - 1).fill('d'))
+  mkdirSync(deepest, { recursive: true })
+  const { path, narSize } = add()
+  const sink = { directory() {}, end() {}, file() {}, chunk() {}, symlink() {} }
+  const parser = new NarParser(sink, { narSize })
+  for (const chunk of narOf(store.physical(path))) parser.push(chunk)
+  parser.end()
+  mkdirSync(join(deepest, 'd'))
+  assert.throws(add, { code: 'unpackable', message: /64 directories deep/ })
   store.close()
 })
 
