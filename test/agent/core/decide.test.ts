@@ -242,6 +242,13 @@ const cases: [name: string, lines: Line[], trace: string, end: string][] = [
     'Idle s1/s1',
   ],
   [
+    'a power cut after the profile was moved in the last attempt is a commit as well',
+    [started, ...toProbes, reboot(), ...toProbes, reboot(), ...toProbes, ...healthy, reboot('s1')],
+    'tidy stage:s1 lock measure activate:s1 await stage:s1 lock measure activate:s1 await ' +
+      'stage:s1 lock measure activate:s1 await commit:s1 tidy',
+    'Idle s1/s1',
+  ],
+  [
     'a power cut before the profile was moved is not',
     [started, ...toProbes, ...healthy, reboot('s0')],
     'tidy stage:s1 lock measure activate:s1 await commit:s1 stage:s1',
