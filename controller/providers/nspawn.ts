@@ -90,10 +90,11 @@ class NspawnProvider implements Provider {
 
   async stop(name: string, deadlineSeconds: number): Promise<void> {
     readHost(this.#directory, name)
-    // nspawn answers SIGTERM by asking the first process inside to power off.
-    signalHost(this.#group(name), 'systemd-nspawn', 'SIGTERM')
     for (let waited = 0; waited < deadlineSeconds * 10; waited++) {
       if (!isHostRunning(this.#group(name))) break
+      // nspawn answers SIGTERM by asking the first process inside to power off; said again every
+      // second, since one that has only just been started does not listen yet.
+      if (waited % 10 === 0) signalHost(this.#group(name), 'systemd-nspawn', 'SIGTERM')
       await setTimeout(100)
     }
     await killHostCgroup(this.#group(name))
