@@ -1,6 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
+import { temporaryDirectory } from './temporary.ts'
+
+const images = new WeakMap<TestContext, DiskImage[]>()
+
+/** A directory for images; all of them are unmounted before it is removed, when the test ends. */
+export function imageDirectory(t: TestContext): string {
+  images.set(t, [])
+  t.after(() => {
+    for (const image of images.get(t) ?? []) image.unmount()
+  })
+  return temporaryDirectory(t)
+}
 
 /**
  * An ext4 file system in a file. Nothing reaches the file but what is flushed: the journal of ext4
@@ -15,7 +27,7 @@ export class DiskImage {
     this.file = file
     this.mountPoint = `${file}.mnt`
     mkdirSync(this.mountPoint, { recursive: true })
-    t.after(() => this.unmount())
+    images.get(t)?.push(this)
   }
 
   make(bytes: number): this {

@@ -12,11 +12,10 @@ import { TrustFiles } from '../../agent/shell/trust-files.ts'
 import { isAlive } from '../../agent/system/process-identity.ts'
 import { generations, readProfile } from '../../agent/system/profile.ts'
 import { runningSystem } from '../../agent/system/running.ts'
-import { DiskImage } from '../support/disk-image.ts'
+import { DiskImage, imageDirectory } from '../support/disk-image.ts'
 import { needs } from '../support/needs.ts'
 import { PlainOperator } from '../support/plain-operator.ts'
 import type { Note, PowerOrder } from '../support/power-program.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 
 const program = join(import.meta.dirname, '../support/power-program.ts')
@@ -79,7 +78,7 @@ describe('power', { concurrency: 2 }, () => {
 
 /** A host that committed release 1, in an image and as a directory; release 2 is published. */
 async function makeFleet(t: TestContext, { health }: Story): Promise<Fleet> {
-  const directory = temporaryDirectory(t)
+  const directory = imageDirectory(t)
   const operator = new PlainOperator(join(directory, 'operator'))
   const image = new DiskImage(t, join(directory, 'base')).make(IMAGE_BYTES).mount()
   operator.seed(image.mountPoint)
