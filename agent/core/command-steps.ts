@@ -38,21 +38,27 @@ function forgive(state: State): State {
   return { ...rest, rejected: state.rejected.filter(others) }
 }
 
+const ROLLBACK = 'generation-'
+
 /** Back to an older generation; the newest release is remembered as refused by a person. */
 export function rollback(state: State, _: Step, event: EventOf<'commandRollback'>): Decision {
   const real = takeOver(refuseNewest(state, event.at), event.reality)
   const { to, at } = event
   if (to.system === real.committed?.system) return settle(real, at)
-  const goal: Goal = { key: `generation-${to.generation}-${at}`, system: to.system }
+  const goal: Goal = { key: `${ROLLBACK}${to.generation}-${at}`, system: to.system }
   return [{ ...real, step: { phase: 'Locked', goal, failures: 0 } }, [{ kind: 'measure', goal }]]
 }
 
-/** Under test: the attempt is broken off, which leads to the older system by itself. */
+/**
+ * Under test: the attempt is broken off, which leads to the older system by itself. Unless the test
+ * is of a rollback: asked for twice, it must not end on the system that it left.
+ */
 export function rollbackTest(
   state: State,
   { attempt }: StepOf<'Testing'>,
   { at }: EventOf<'commandRollback'>,
 ): Decision {
+  if (attempt.goal.key.startsWith(ROLLBACK)) return [refuseNewest(state, at), []]
   return revert(refuseNewest(state, at), attempt, { ...BY_A_PERSON, at })
 }
 

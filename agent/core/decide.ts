@@ -116,7 +116,7 @@ export const table: Table = {
     activationLost: { to: ['Reverting', 'Reverted'], run: activationLost },
     probed: { to: ['Testing', 'Committed'], run: probed },
     deadline: { to: ['Reverting', 'Reverted'], run: testDeadline },
-    commandRollback: { to: ['Reverting', 'Reverted'], run: rollbackTest },
+    commandRollback: { to: ['Testing', 'Reverting', 'Reverted'], run: rollbackTest },
     ...underWay,
   },
   Committed: {

@@ -296,6 +296,17 @@ const cases: [name: string, lines: Line[], trace: string, end: string][] = [
     'Reverted s0/s0, rejected r1',
   ],
   [
+    'rolls back once when a person asks twice',
+    [
+      started,
+      ...toCommitted,
+      ...[rollback, measured, activating, rollback, done(0), rollback, ...healthy, committed],
+    ],
+    'tidy stage:s1 lock measure activate:s1 await commit:s1 tidy measure activate:s0 await ' +
+      'commit:s0 tidy',
+    'Reverted s0/s0, rejected r1',
+  ],
+  [
     'publishing an older path again as a new release rolls back',
     [
       started,
