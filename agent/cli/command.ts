@@ -17,7 +17,8 @@ export type Invocation = {
   print: (data: unknown) => void
   /** Progress: to stderr, with a line feed. */
   say: (line: string) => void
-  signal: AbortSignal
+  /** Aborted by SIGINT and SIGTERM. A command that never reads it is ended by them. */
+  readonly signal: AbortSignal
 }
 
 /** One command of `holdfast` or `holdfast-agent`; `words` are what a user types for it. */
@@ -50,10 +51,14 @@ export async function runCommand(
   const json = wantsJson(argv)
   const interrupt = new AbortController()
   const stop = () => interrupt.abort()
-  process.once('SIGINT', stop).once('SIGTERM', stop)
+  // Only for a command that watches it: others are to end at once, and what they write is whole.
+  const listen = () => {
+    process.once('SIGINT', stop).once('SIGTERM', stop)
+    return interrupt.signal
+  }
   process.stdout.once('error', endQuietly)
   try {
-    return await dispatch({ program, commands, argv }, json, interrupt.signal)
+    return await dispatch({ program, commands, argv }, json, listen)
   } catch (error) {
     return fail(program, error, json)
   } finally {
@@ -70,7 +75,7 @@ function endQuietly(error: Error): void {
 async function dispatch(
   { program, commands, argv }: { program: string; commands: Command[]; argv: string[] },
   json: boolean,
-  signal: AbortSignal,
+  listen: () => AbortSignal,
 ): Promise<ExitCode> {
   const command = findCommand(commands, argv)
   if (command === undefined) {
@@ -94,7 +99,14 @@ async function dispatch(
     process.stdout.write(`${json || typeof data !== 'string' ? JSON.stringify(data) : data}\n`)
   }
   const say = (line: string) => void process.stderr.write(`${line}\n`)
-  return await command.run({ values, positionals, json, print, say, signal })
+  let signal: AbortSignal | undefined
+  return await command.run({
+    ...{ values, positionals, json, print, say },
+    get signal() {
+      signal ??= listen()
+      return signal
+    },
+  })
 }
 
 function findCommand(commands: Command[], argv: string[]): Command | undefined {
@@ -141,9 +153,12 @@ function fail(program: string, error: unknown, json: boolean): ExitCode {
 function asKnown(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error
   const message = messageOf(error)
-  const path = (error as NodeJS.ErrnoException).path ?? ''
-  if (isErrno(error, 'ENOSPC'))
-    return new UsageError('no-space', `Cannot write "${path}": no space is left`)
+  const { path = '', dest } = error as NodeJS.ErrnoException & { dest?: string }
+  if (isErrno(error, 'ENOSPC')) {
+    const full = dest ?? path // The system does not name what was open already.
+    const what = full === '' ? 'to the disk' : `"${full}"`
+    return new UsageError('no-space', `Cannot write ${what}: no space is left`)
+  }
   if (isErrno(error, 'EACCES') || isErrno(error, 'EPERM'))
     return new UsageError('denied', `Cannot use "${path}": ${message}`)
   if (isErrno(error, 'ENOENT'))
