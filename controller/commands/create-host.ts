@@ -5,6 +5,7 @@ import { openStore } from '../../agent/store/open-store.ts'
 import type { Project } from '../../installer/project.ts'
 import { resolveSystem } from '../../installer/resolve-system.ts'
 import { trustedRoots } from '../../installer/root-files.ts'
+import { requireNewHost } from '../providers/host-folders.ts'
 import { openProvider } from '../providers/open-provider.ts'
 import { connect, connectionHelp, connectionOptions } from './connection.ts'
 import { hostHelp, hostOptions, hostsDirectory, hostWord, projectOf } from './host-options.ts'
@@ -33,8 +34,12 @@ export const createHost: Command = {
 async function run(invocation: Invocation) {
   const name = hostWord(invocation, 'create')
   const project = projectOf(invocation)
-  const provider = openProvider(String(invocation.values.provider), hostsDirectory(project))
+  const directory = hostsDirectory(project)
+  const provider = openProvider(String(invocation.values.provider), directory)
   const wanted = wantedSystem(invocation)
+  // Before the controller makes a join token that nobody would use.
+  requireNewHost(directory, name)
+  requireSources(project)
   const store = openStore(project.store, { readOnly: true })
   try {
     const system = resolveSystem(wanted, store)
@@ -54,6 +59,14 @@ function wantedSystem({ values }: Invocation): string {
   if (typeof values.system === 'string') return values.system
   throw new UsageError('usage', 'Cannot create a host: it needs --system', {
     next: 'Build one with holdfast build, then give its store path or result link',
+  })
+}
+
+/** Without one a host would never hear of a release, and nobody could tell it later. */
+function requireSources({ sources, file }: Project): void {
+  if (sources.length > 0) return
+  throw new UsageError('config', `Cannot create a host: "${file}" names no "sources" to read`, {
+    next: 'Add what hosts read, such as "sources": [{ "http": "http://cache.example.org" }]',
   })
 }
 

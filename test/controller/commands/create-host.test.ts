@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { openStore } from '../../../agent/store/open-store.ts'
+import { createHost } from '../../../controller/commands/create-host.ts'
+import { ranCommand } from '../../support/run-command.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+
+/** Tries to make a plain host in a project with these fields more. */
+async function tried(t: TestContext, name: string, fields: object, hosts: string[] = []) {
+  const directory = temporaryDirectory(t)
+  openStore(join(directory, 'store')).close()
+  const file = join(directory, 'holdfast.json')
+  writeFileSync(file, JSON.stringify({ fleet: 'home', channel: 'prod', ...fields }))
+  for (const host of hosts) {
+    mkdirSync(join(directory, '.holdfast/hosts', host), { recursive: true })
+    writeFileSync(join(directory, '.holdfast/hosts', host, 'host.json'), '{}')
+  }
+  const words = ['create', 'host', name, '--provider=plain', '--system=web', `--project=${file}`]
+  const ran = await ranCommand([createHost], words)
+  assert.equal(ran.exit, 2)
+  assert.equal(ran.stdout, '')
+  assert.ok(!existsSync(join(directory, '.holdfast/hosts', name)) || hosts.includes(name))
+  return ran.stderr
+}
+
+const sources = [{ directory: '/srv/fleet' }]
+
+test('a host without sources is not made: it would never hear of a release', async t => {
+  const said = await tried(t, 'web1', {})
+  assert.match(
+    said,
+    /^holdfast: Cannot create a host: ".*" names no "sources" to read \[config\]\n/,
+  )
+  assert.match(said, /"sources": \[\{ "http"/)
+})
+
+test('a name that cannot be is refused before the controller is asked for a token', async t => {
+  const controller = { url: 'http://127.0.0.1:1', tokenFile: './none' }
+  const taken = await tried(t, 'web1', { sources, controller }, ['web1'])
+  assert.match(taken, /Cannot create host "web1": it exists \[host-exists\]/)
+  const wrong = await tried(t, 'Web_1', { sources, controller })
+  assert.match(wrong, /Cannot create host "Web_1": a name has lower-case .* \[usage\]/)
+})
