@@ -104,8 +104,12 @@ export function readTokenFile(path: string): string {
     const text = readFileSync(path, 'utf8').trim()
     if (/^[\x21-\x7e]{1,200}$/.test(text)) return text
   } catch (cause) {
-    const code = isErrno(cause, 'ENOENT') ? 'missing' : 'denied'
-    throw new UsageError(code, `Cannot read "${path}": ${messageOf(cause)}`, { cause })
+    if (isErrno(cause, 'ENOENT')) {
+      const next =
+        'Start the controller, which writes it to its state directory, or correct the path'
+      throw new UsageError('missing', `Cannot read "${path}": it does not exist`, { cause, next })
+    }
+    throw new UsageError('denied', `Cannot read "${path}": ${messageOf(cause)}`, { cause })
   }
   throw new UsageError('config', `Cannot use "${path}": it holds no token`)
 }

@@ -140,6 +140,11 @@ function refusedAddress(cause: unknown, address: string): UsageError {
   if (isErrno(cause, 'EADDRINUSE')) {
     return new UsageError('port-taken', `Cannot listen on "${address}": it is in use`, { cause })
   }
+  if (isErrno(cause, 'EADDRNOTAVAIL')) {
+    const next = 'Name an address of this machine with --listen: see ip address'
+    const text = `Cannot listen on "${address}": this machine does not have it`
+    return new UsageError('usage', text, { cause, next })
+  }
   const code = isErrno(cause, 'EACCES') ? 'denied' : 'usage'
   return new UsageError(code, `Cannot listen on "${address}": ${messageOf(cause)}`, { cause })
 }

@@ -14,7 +14,7 @@ export function resolveSystem(text: string, store: Store): StorePath {
   if (!store.has(path)) {
     const next = 'Build it, or correct the name; holdfast.json says which store is used'
     const is = `the store "${store.root}" does not have it`
-    throw new UsageError('missing-path', `Cannot publish "${text}": ${is}`, { next })
+    throw new UsageError('missing-path', `Cannot use "${text}": ${is}`, { next })
   }
   return path
 }
@@ -27,7 +27,7 @@ function toStorePath(text: string, store: Store): StorePath {
     if (logical !== undefined && isStorePath(logical)) return logical
   }
   const is = 'it is neither a store path nor a link to one'
-  throw new UsageError('missing-path', `Cannot publish "${text}": ${is}`)
+  throw new UsageError('missing-path', `Cannot use "${text}": ${is}`)
 }
 
 /** What the link leads to in the end. */

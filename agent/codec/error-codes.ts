@@ -42,7 +42,7 @@ export const errorCodes = {
   },
   unreachable: {
     meaning: 'A server could not be reached or did not answer in time',
-    next: 'The next poll tries again; check the address and the network',
+    next: 'Check the address, the network and that the server runs; agents try again by themselves',
   },
   program: {
     meaning: 'A program that was started failed',
@@ -238,11 +238,11 @@ export const errorCodes = {
   },
   http: {
     meaning: 'A server answered something other than the document that was asked for',
-    next: 'The next poll tries again; check the address and the server',
+    next: 'Check the address and the server; agents try again by themselves',
   },
   git: {
     meaning: 'A git repository could not be read',
-    next: 'The next poll tries again; check the repository and the access to it',
+    next: 'Check the repository and the access to it; agents try again by themselves',
   },
   'no-branch': {
     meaning: 'The git branch does not exist',

@@ -70,11 +70,28 @@ test('a taken port and a foreign database end it with 2 and one sentence', async
   const { exit, stderr } = await taken.ended
   assert.equal(exit, 2)
   assert.match(stderr, /^holdfast: Cannot listen on "127[^\n]*: it is in use \[port-taken\]\n/m)
+  const elsewhere = start(
+    t,
+    'controller',
+    `--state=${temporaryDirectory(t)}`,
+    '--listen=203.0.113.9:80',
+  )
+  assert.match(
+    (await elsewhere.ended).stderr,
+    /^holdfast: Cannot listen on "203.0.113.9:80": this machine does not have it \[usage\]/m,
+  )
   const state = temporaryDirectory(t)
   writeFileSync(join(state, 'controller.db'), 'x'.repeat(4096))
   const foreign = await start(t, 'controller', `--state=${state}`, '--listen=127.0.0.1:0').ended
   assert.equal(foreign.exit, 2)
   assert.match(foreign.stderr, /\[corrupt-state\]/)
+})
+
+test('before the controller was ever started, its token file is named as what it writes', async t => {
+  const words = from('http://127.0.0.1:1', join(temporaryDirectory(t), 'none'))
+  const { exit, stderr } = await ranCommand(commands, ['get', 'hosts', ...words])
+  assert.equal(exit, 2)
+  assert.match(stderr, /operator\.token": it does not exist \[missing\]\n {2}Start the controller/)
 })
 
 function from(url: string, state: string): string[] {
