@@ -15,7 +15,7 @@ const PAUSE_MS = { msMin: 5_000, msMax: 300_000 }
 const GOES_MAX = 16
 
 export type PollOutcome =
-  | { kind: 'found'; candidate: Candidate; handled: () => void }
+  | { kind: 'found'; candidate: Candidate; news: 'newer' | 'same'; handled: () => void }
   | { kind: 'unchanged' }
   | { kind: 'refused'; code: string; message: string }
   /** No source could be read, or all are left alone; their statuses say why. */
@@ -40,10 +40,14 @@ export type PollerOptions = {
   random: () => number
 }
 
-/** Asks the sources in order: the first that answers with an acceptable release wins. */
+/**
+ * Asks the sources in order until one has news. The word of one that has none is checked with
+ * another, each in its turn: so a mirror that stands still, or is made to, hides nothing for long.
+ */
 export class Poller {
   readonly #options: PollerOptions
   readonly #watched: Watched[]
+  #turn = 0
 
   constructor(options: PollerOptions) {
     this.#options = options
@@ -65,12 +69,16 @@ export class Poller {
   /** `urgent` asks a source also while it is left alone. */
   async poll(signal: AbortSignal, urgent = false): Promise<PollOutcome> {
     let refusal: PollOutcome | undefined
-    for (const watched of this.#watched) {
+    let noNews: PollOutcome | undefined
+    for (const watched of this.#inTurn()) {
       if (!urgent && watched.backoff.rests(this.#options.now())) continue
       try {
         const outcome = await this.#ask(watched, signal)
         this.#note(watched)
-        return outcome
+        const isNews = outcome.kind === 'found' && outcome.news === 'newer'
+        if (isNews) return outcome
+        if (noNews !== undefined) return bothOf(noNews, outcome)
+        noNews = outcome
       } catch (error) {
         signal.throwIfAborted()
         if (error instanceof HostError) throw error
@@ -80,7 +88,15 @@ export class Poller {
         }
       }
     }
-    return refusal ?? { kind: 'nothing' }
+    return noNews ?? refusal ?? { kind: 'nothing' }
+  }
+
+  /** The first one always; in second place each of the others, round by round. */
+  #inTurn(): Watched[] {
+    const [first, ...others] = this.#watched
+    if (first === undefined || others.length === 0) return this.#watched
+    const at = this.#turn++ % others.length
+    return [first, ...others.slice(at), ...others.slice(0, at)]
   }
 
   /** For the baseline: which sources the last poll could reach. */
@@ -118,7 +134,7 @@ export class Poller {
       }
       const { release, target, news } = accepted
       this.#options.log.info({ event: 'release.found', release, system: target.system, news })
-      return { kind: 'found', candidate: candidateOf(accepted), handled }
+      return { kind: 'found', candidate: candidateOf(accepted), news, handled }
     }
   }
 
@@ -175,6 +191,17 @@ export class Poller {
     const ms = Math.round(watched.backoff.failed(time))
     log.debug({ event: 'poll.backoff', source: source.name, ms })
   }
+}
+
+/** Two answers without news: what is found in both is the release that is known already. */
+function bothOf(first: PollOutcome, second: PollOutcome): PollOutcome {
+  if (first.kind !== 'found') return second
+  if (second.kind !== 'found') return first
+  const handled = () => {
+    first.handled()
+    second.handled()
+  }
+  return { ...first, handled }
 }
 
 function stackOf(error: unknown): string | undefined {
