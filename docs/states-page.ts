@@ -45,8 +45,9 @@ export function statesPage(): string {
   return `# States
 
 What a host goes through, made from the table in \`agent/core/decide.ts\` by \`npm run docs\`. An
-event that has no row for a phase changes nothing there. \`Idle\`, \`Reverted\` and \`Held\` are rest:
-nothing is under way, and the committed system runs. [The guide](../guides/agent.md) says what each means for a person.
+event that has no row for a phase changes nothing there. \`Idle\`, \`Reverted\` and \`Held\` are
+rest: nothing is under way, and the committed system runs (in \`Held\`, perhaps not).
+[The guide](../guides/agent.md) says what each means for a person.
 
 \`\`\`mermaid
 stateDiagram-v2
