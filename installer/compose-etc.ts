@@ -60,11 +60,18 @@ function linkUnits({ build, agent }: EtcParts, etc: string): void {
 }
 
 const AGENT_UNIT = 'holdfast-agent.service'
+/** So that a person who logs in can type `holdfast-agent`; `/usr` is not ours to add to. */
+const PROFILE = 'PATH="$PATH:/run/current-system/agent/bin"\n'
 
 function addAgent(etc: string, build: BuildFile, agent: AgentPackage): void {
   if (build.agent?.config !== undefined) {
     mkdirSync(join(etc, 'holdfast'), { recursive: true })
     writeFileSync(join(etc, 'holdfast/agent.json'), encodeJson(build.agent.config))
+  }
+  const shell = join(etc, 'profile.d/holdfast.sh')
+  if (build.services === 'systemd' && !existsSync(shell)) {
+    mkdirSync(dirname(shell), { recursive: true })
+    writeFileSync(shell, PROFILE)
   }
   const unit = join(etc, 'systemd/system', AGENT_UNIT)
   if (build.services !== 'systemd' || existsSync(unit)) return

@@ -228,6 +228,10 @@ test('with the agent the system starts in a root that holds only the store', asy
   assert.equal(etc['holdfast/agent.json'], '{\n  "poll": {\n    "cron": "* * * * *"\n  }\n}\n')
   const unit = etc['systemd/system/holdfast-agent.service'] ?? ''
   assert.ok(unit.includes(`ExecStart=${paths.agent}/bin/holdfast-agent run\n`))
+  const login = '. "$0"; echo "$PATH"'
+  const profile = join(store.physical(paths.etc ?? ''), 'profile.d/holdfast.sh')
+  const path = spawnSync('sh', ['-c', login, profile], { encoding: 'utf8', env: { PATH: '/bin' } })
+  assert.equal(path.stdout, '/bin:/run/current-system/agent/bin\n', path.stderr)
   assert.ok(existsSync(store.physical(system)))
   assert.equal(store.closure(system).length, 6)
   const verified = spawnSync('nix-store', ['--store', store.root, '--verify', '--check-contents'])
