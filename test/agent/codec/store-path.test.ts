@@ -70,7 +70,7 @@ test('refuses to compute a path for a name that no store path can have', () => {
 })
 
 test('computes the paths that Nix computes for files and texts', t => {
-  needs('nix-store', 'nix-instantiate')
+  needs('nix', 'nix-store', 'nix-instantiate')
   const directory = temporaryDirectory(t)
   const store = ['--store', `local?root=${join(directory, 'root')}`]
   const run = (program: string, args: string[]) =>
@@ -84,6 +84,8 @@ test('computes the paths that Nix computes for files and texts', t => {
   const added = run('nix-store', [...store, '--add', file])
   const output = { name: 'some-file', sha256: sha256(nar), references: [], self: false }
   assert.equal(fixedOutputPath(output), added)
+  const modern = ['--extra-experimental-features', 'nix-command', 'store', 'add-path', file]
+  assert.equal(fixedOutputPath(output), run('nix', [...modern, ...store]))
 
   const expression = `let a = builtins.toFile "a" "x"; in builtins.toFile "b.txt" "to \${a}"`
   const text = run('nix-instantiate', [...store, '--eval', '-E', `toString (${expression})`])
