@@ -1,4 +1,5 @@
 import type { Candidate } from '../core/state.ts'
+import { isWhole } from '../store/whole.ts'
 import { askOnce } from './one-shot.ts'
 import type { Parts } from './parts.ts'
 
@@ -29,7 +30,8 @@ export async function stageCandidate(
   signal: AbortSignal,
 ): Promise<StageAnswer> {
   const { store } = parts
-  const answer = store.has(candidate.system) ? {} : await fetch(candidate, parts, signal)
+  const there = isWhole(store, candidate.system)
+  const answer = there ? {} : await fetch(candidate, parts, signal)
   if (answer.failed === undefined) store.setRoot('staged', candidate.system)
   return answer
 }

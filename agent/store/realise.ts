@@ -15,6 +15,7 @@ import type { Location } from './locate.ts'
 import { Mirrors } from './mirrors.ts'
 import { makeStaging, moveIntoPlace, removeTree } from './staging.ts'
 import type { Store } from './store.ts'
+import { isThere } from './whole.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** Beyond four, memory grows and the disk decides. */
@@ -60,7 +61,7 @@ export type Realised = { fetchedPaths: number; fetchedBytes: number }
 export async function realise(request: RealiseRequest): Promise<Realised> {
   request.signal.throwIfAborted()
   const { store, closure } = request
-  const missing = closure.paths.filter(info => !store.has(info.path))
+  const missing = closure.paths.filter(({ path }) => !isThere(store, path))
   if (missing.length === 0) return { fetchedPaths: 0, fetchedBytes: 0 }
   requireSpace(request, missing)
   const fetch = new Fetch(request, missing)

@@ -4,10 +4,11 @@ import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from '
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Status } from '../../../agent/codec/report.ts'
+import { readLayout } from '../../../agent/system/layout-file.ts'
 import { readRecord } from '../../../agent/system/plain-record.ts'
 import { holdfastAgent, PlainOperator, startAgent, statusOf } from '../../support/plain-operator.ts'
 import { plainRoot } from '../../support/plain-system.ts'
-import { temporaryDirectory } from '../../support/temporary.ts'
+import { removeTree, temporaryDirectory } from '../../support/temporary.ts'
 import { until } from '../../support/until.ts'
 
 const service = {
@@ -96,6 +97,23 @@ test('a stored root that is damaged is read from the source again', async t => {
   assert.deepEqual([phase, sources[0]?.ok], ['Idle', true], stderr)
   assert.match(stderr, /roots\.damaged/)
   assert.deepEqual(readFileSync(root), before)
+})
+
+test('a registered path that is gone from the disk is fetched before the switch', async t => {
+  const operator = new PlainOperator(temporaryDirectory(t))
+  const prefix = plainRoot(t)
+  operator.seed(prefix)
+  const [first, second] = [operator.system('s1'), operator.system('s2')]
+  for (const [version, system] of [first, second].entries()) {
+    await operator.publish(version + 1, system)
+    await holdfastAgent('run', '--prefix', prefix, '--once')
+  }
+  const { etc } = readLayout(prefix, first)
+  removeTree(join(prefix, etc))
+  await operator.publish(3, first)
+  const { exit, stderr } = await holdfastAgent('run', '--prefix', prefix, '--once')
+  assert.equal(exit, 0, stderr)
+  assert.equal(readFileSync(join(prefix, 'etc/release-name'), 'utf8'), 's1\n')
 })
 
 test('says what to do when there is no seed', async t => {
