@@ -1,4 +1,5 @@
 import type { Command, Invocation } from '../../agent/cli/command.ts'
+import { HoldfastError } from '../../agent/codec/errors.ts'
 import type { Provider } from '../providers/provider.ts'
 import { connect, connectionHelp, connectionOptions } from './connection.ts'
 import { hostHelp, hostOptions, hostWord, projectOf, providerOf } from './host-options.ts'
@@ -53,7 +54,8 @@ export const destroyHost: Command = {
 async function forget(invocation: Invocation, name: string): Promise<void> {
   try {
     await (await connect(invocation)).deleteHost(name)
-  } catch {
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'no-host') return // It never enrolled.
     invocation.say(`the controller still lists it: run holdfast delete host ${name}`)
   }
 }

@@ -1,12 +1,17 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command, Invocation } from '../../agent/cli/command.ts'
-import type { Seed } from '../../agent/codec/documents.ts'
+import type { Seed, StorePath } from '../../agent/codec/documents.ts'
 import { UsageError } from '../../agent/codec/errors.ts'
 import { openStore } from '../../agent/store/open-store.ts'
+import type { Store } from '../../agent/store/store.ts'
+import { readLayout } from '../../agent/system/layout-file.ts'
 import type { Project } from '../../installer/project.ts'
 import { resolveSystem } from '../../installer/resolve-system.ts'
 import { trustedRoots } from '../../installer/root-files.ts'
 import { requireNewHost } from '../providers/host-folders.ts'
 import { openProvider } from '../providers/open-provider.ts'
+import type { Provider } from '../providers/provider.ts'
 import { connect, connectionHelp, connectionOptions } from './connection.ts'
 import { hostHelp, hostOptions, hostsDirectory, hostWord, projectOf } from './host-options.ts'
 
@@ -43,6 +48,7 @@ async function run(invocation: Invocation) {
   const store = openStore(project.store, { readOnly: true })
   try {
     const system = resolveSystem(wanted, store)
+    requireBootable(provider, store, system)
     const seed = await makeSeed(invocation, project, name)
     invocation.say(`copying the closure of ${system}`)
     await provider.create({ name, system, store, seed })
@@ -59,6 +65,16 @@ function wantedSystem({ values }: Invocation): string {
   if (typeof values.system === 'string') return values.system
   throw new UsageError('usage', 'Cannot create a host: it needs --system', {
     next: 'Build one with holdfast build, then give its store path or result link',
+  })
+}
+
+/** A container needs an init, and systems for plain services have none. */
+function requireBootable(provider: Provider, store: Store, system: StorePath): void {
+  if (provider.name === 'plain' || !existsSync(join(store.physical(system), 'layout.json'))) return
+  if (readLayout(store.root, system).rootfs !== undefined) return
+  const is = 'it has no root file system to boot'
+  throw new UsageError('usage', `Cannot create a host of "${system}": ${is}`, {
+    next: 'Add --provider=plain, or "rootfs" to the build file',
   })
 }
 

@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openStore } from '../../../agent/store/open-store.ts'
 import { createHost } from '../../../controller/commands/create-host.ts'
+import { buildSystem } from '../../../installer/build.ts'
+import { readBuildFile } from '../../../installer/build-file.ts'
 import { ranCommand } from '../../support/run-command.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
+import { writeTree } from '../../support/trees.ts'
 
 /** Tries to make a plain host in a project with these fields more. */
 async function tried(t: TestContext, name: string, fields: object, hosts: string[] = []) {
@@ -24,6 +27,22 @@ async function tried(t: TestContext, name: string, fields: object, hosts: string
   assert.ok(!existsSync(join(directory, '.holdfast/hosts', name)) || hosts.includes(name))
   return ran.stderr
 }
+
+test('a system without a root file system is not made a container of', async t => {
+  const directory = temporaryDirectory(t)
+  const from = writeTree(join(directory, 'from'), { 'build.json': '{"name":"app","agent":false}' })
+  const store = openStore(join(directory, 'store'))
+  const build = readBuildFile(join(from, 'build.json'))
+  const { system } = await buildSystem({ store, build })
+  store.close()
+  const file = join(directory, 'holdfast.json')
+  writeFileSync(file, JSON.stringify({ fleet: 'home', channel: 'prod', sources }))
+  const words = ['create', 'host', 'web1', `--system=${system}`, `--project=${file}`]
+  const { exit, stderr } = await ranCommand([createHost], words)
+  assert.equal(exit, 2)
+  assert.match(stderr, /it has no root file system to boot \[usage\]\n {2}Add --provider=plain/)
+  assert.ok(!existsSync(join(directory, '.holdfast')))
+})
 
 const sources = [{ directory: '/srv/fleet' }]
 
