@@ -159,7 +159,7 @@ function asKnown(error: unknown): HoldfastError {
     const what = full === '' ? 'to the disk' : `"${full}"`
     return new UsageError('no-space', `Cannot write ${what}: no space is left`)
   }
-  if (isErrno(error, 'EACCES') || isErrno(error, 'EPERM'))
+  if (['EACCES', 'EPERM', 'EROFS'].some(code => isErrno(error, code)))
     return new UsageError('denied', `Cannot use "${path}": ${message}`)
   if (isErrno(error, 'ENOENT'))
     return new UsageError('missing', `Cannot open "${path}": it does not exist`)

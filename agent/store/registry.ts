@@ -11,6 +11,13 @@ import { SCHEMA_VERSION, schemaSql } from './schema.ts'
 /** How long another writer, such as Nix itself, may hold the registry before we give up. */
 const BUSY_MS_MAX = 60_000
 
+const SQLITE_READONLY = 8
+const SQLITE_IOERR = 10
+const SQLITE_FULL = 13
+const SQLITE_CANTOPEN = 14
+/** The file that holds the index of the write-ahead log could not grow. */
+const SQLITE_IOERR_SHMSIZE = 4874
+
 export type RegistryOptions = { readOnly: boolean }
 
 type Row = { id: number; path: string; hash: string; narSize: number | null; ca: string | null }
@@ -89,8 +96,9 @@ export class Registry {
 
   #explain(error: unknown): unknown {
     if ((error as { code?: string }).code !== 'ERR_SQLITE_ERROR') return error
+    const code = faultOf((error as { errcode?: number }).errcode ?? 0)
     const message = `Cannot open "${this.#directory}": ${messageOf(error)}`
-    return new HostError('store-schema', message, { cause: error })
+    return new HostError(code, message, { cause: error })
   }
 
   #infoOf(row: Row): PathInfo {
@@ -169,6 +177,14 @@ function openDatabase(file: string, readOnly: boolean): DatabaseSync {
   const url = pathToFileURL(file)
   url.search = '?immutable=1'
   return new DatabaseSync(url, { readOnly })
+}
+
+/** By SQLite's result codes. Opening a registry already writes, so a full disk shows there too. */
+function faultOf(errcode: number): 'no-space' | 'store-write' | 'store-schema' {
+  if (errcode === SQLITE_FULL || errcode === SQLITE_IOERR_SHMSIZE) return 'no-space'
+  return [SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN].includes(errcode & 0xff)
+    ? 'store-write'
+    : 'store-schema'
 }
 
 function readIfThere(path: string): string | undefined {

@@ -53,3 +53,10 @@ test('a full disk is named by what was written to it, not by what was read', asy
   assert.equal(written.exit, 2)
   assert.match(written.stderr, /^holdfast: Cannot write to the disk: no space is left/)
 })
+
+test('a read-only file system is named as one, and is no fault of ours', async () => {
+  const details = { code: 'EROFS', path: '/run/x', message: 'EROFS: read-only file system' }
+  const { exit, stderr } = await ranCommand([failing(details)], ['go'])
+  assert.equal(exit, 2)
+  assert.match(stderr, /^holdfast: Cannot use "\/run\/x": EROFS: read-only.* \[denied\]/)
+})

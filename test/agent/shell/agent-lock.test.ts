@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { lockAgent } from '../../../agent/shell/agent-lock.ts'
@@ -21,4 +22,10 @@ test('D04: a lock is held by one process, and is free once that was killed', asy
   await once(holder, 'exit')
   lockAgent(path)()
   lockAgent(path)()
+})
+
+test('a lock file that cannot be locked is named, with what to do', t => {
+  const path = join(temporaryDirectory(t), 'agent.lock')
+  writeFileSync(path, 'no lock of ours'.repeat(1000))
+  assert.throws(() => lockAgent(path), { code: 'state-write', kind: 'host' })
 })
