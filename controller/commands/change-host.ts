@@ -55,7 +55,7 @@ async function forget(invocation: Invocation, name: string): Promise<void> {
   try {
     await (await connect(invocation)).deleteHost(name)
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'no-host') return // It never enrolled.
+    if (error instanceof HoldfastError && error.code === 'no-such-host') return // It never enrolled.
     invocation.say(`the controller still lists it: run holdfast delete host ${name}`)
   }
 }

@@ -57,7 +57,11 @@ async function run(invocation: Invocation) {
   }
   if (invocation.values['no-start'] !== true) await provider.start(name)
   const host = await provider.read(name)
-  invocation.print(invocation.json ? host : `${name} runs at ${host?.address}`)
+  invocation.print(
+    invocation.json
+      ? host
+      : `${name} ${host?.running ? `runs at ${host.address}` : 'is made, and off'}`,
+  )
   return 0 as const
 }
 
