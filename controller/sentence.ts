@@ -34,7 +34,9 @@ function mainClause(hosts: HostView[], rollout: RolloutView | undefined): string
     return `${namesOf(degraded)} ${verb(degraded.length, 'is', 'are')} degraded.`
   }
   const healthy = reachable.every(host => host.health === 'Healthy' && host.sync === 'Synced')
-  const release = rollout ? ` and run ${releaseName(rollout).toLowerCase()}` : ''
+  const release = rollout
+    ? ` and ${verb(reachable.length, 'runs', 'run')} ${releaseName(rollout).toLowerCase()}`
+    : ''
   if (healthy && reachable.length > 0) return `${all(reachable.length)} healthy${release}.`
   return `${equationOf(hosts)}.`
 }

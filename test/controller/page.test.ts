@@ -32,8 +32,10 @@ test('says in one sentence how the fleet is', async t => {
   const heading = async () =>
     /<h1 class="(\w+)">([^<]*)</.exec(overviewPage(await controller.fleet.overview()))?.slice(1)
   assert.deepEqual(await heading(), ['quiet', 'No host is enrolled yet.'])
-  const [one, two] = [await enrolled(controller, 'web-1'), await enrolled(controller, 'web-2')]
+  const one = await enrolled(controller, 'web-1')
   await one.report(committed(2))
+  assert.deepEqual(await heading(), ['good', 'The one host is healthy and runs release 2.'])
+  const two = await enrolled(controller, 'web-2')
   await two.report(committed(2))
   assert.deepEqual(await heading(), ['good', 'All 2 hosts are healthy and run release 2.'])
   await one.report(committed(3))
