@@ -43,13 +43,17 @@ function serve(socket: Socket, options: ControlOptions): void {
   const chunks: Buffer[] = []
   let length = 0
   socket.setTimeout(REQUEST_MS_MAX, () => socket.destroy())
-  socket.on('error', () => socket.destroy())
+  const leave = () => socket.destroy()
+  socket.on('error', leave)
+  // Who has gone before asking must not keep one of the few places.
+  socket.once('end', leave)
   socket.on('data', chunk => {
     chunks.push(chunk)
     length += chunk.length
     const end = chunk.indexOf(0x0a)
     if (end < 0 && length <= REQUEST_BYTES_MAX) return
     socket.setTimeout(0)
+    socket.off('end', leave)
     socket.pause()
     socket.removeAllListeners('data')
     void reply(socket, Buffer.concat(chunks), options)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -50,3 +51,18 @@ for (const [name, request, code] of wrong) {
     assert.match(await say(await listen(t), request), code)
   })
 }
+
+const left = 'connections that end without a request give their places back at once'
+test(left, { timeout: 4000 }, async t => {
+  const path = await listen(t)
+  const idle = await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      const socket = connect(path)
+      await once(socket, 'connect')
+      return socket
+    }),
+  )
+  for (const socket of idle) socket.end()
+  await Promise.all(idle.map(async socket => await once(socket.resume(), 'close')))
+  assert.equal((await askAgent(path, { command: 'status' }, signal)).host, 'web')
+})
