@@ -124,11 +124,21 @@ function parseWords(program: string, command: Command, words: string[]) {
       strict: true,
     }) as { values: Invocation['values']; positionals: string[] }
   } catch (error) {
-    throw new UsageError('usage', `Cannot run "${command.words.join(' ')}": ${messageOf(error)}`, {
-      cause: error,
-      next: `Run ${program} ${command.words.join(' ')} --help`,
-    })
+    throw new UsageError(
+      'usage',
+      `Cannot run "${command.words.join(' ')}": ${complaintOf(error)}`,
+      {
+        cause: error,
+        next: `Run ${program} ${command.words.join(' ')} --help`,
+      },
+    )
   }
+}
+
+/** Node's first sentence; its second is about words that begin with a hyphen, which none do. */
+function complaintOf(error: unknown): string {
+  const [first = ''] = messageOf(error).split('. ')
+  return `${first.slice(0, 1).toLowerCase()}${first.slice(1)}`
 }
 
 function wantsJson(argv: string[]): boolean {

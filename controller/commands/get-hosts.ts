@@ -1,4 +1,5 @@
 import type { Command, Invocation } from '../../agent/cli/command.ts'
+import { refuseWords } from '../../agent/shell/commands/options.ts'
 import { lengthOf, releaseName, shortSystem, worstFirst } from '../sentence.ts'
 import { type Cell, painter, table, wantsColour } from '../terminal.ts'
 import type { HostView } from '../views.ts'
@@ -14,6 +15,7 @@ export const getHosts: Command = {
 }
 
 async function run(invocation: Invocation) {
+  refuseWords('get hosts', invocation.positionals)
   const hosts = await (await connect(invocation)).hosts()
   if (invocation.json) invocation.print({ hosts })
   else for (const line of hostLines(hosts, Date.now(), process.stdout)) invocation.print(line)

@@ -1,4 +1,5 @@
 import type { Command, Invocation } from '../../agent/cli/command.ts'
+import { refuseWords } from '../../agent/shell/commands/options.ts'
 import { lengthOf, releaseName } from '../sentence.ts'
 import { type Cell, painter, table, wantsColour } from '../terminal.ts'
 import type { RolloutView } from '../views.ts'
@@ -14,6 +15,7 @@ export const getRollouts: Command = {
 }
 
 async function run(invocation: Invocation) {
+  refuseWords('get rollouts', invocation.positionals)
   const rollouts = await (await connect(invocation)).rollouts()
   if (invocation.json) {
     invocation.print({ rollouts })

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Command, ExitCode, Invocation } from '../../agent/cli/command.ts'
 import { HoldfastError, UsageError } from '../../agent/codec/errors.ts'
+import { refuseWords } from '../../agent/shell/commands/options.ts'
 import type { ControllerClient } from '../client.ts'
 import { Screen } from '../screen.ts'
 import { type FleetState, statusLines } from '../status-lines.ts'
@@ -35,7 +36,8 @@ type Wanted = { epoch?: number; version: number }
 type Question = { client: ControllerClient; release?: Wanted; channel?: string }
 
 async function run(invocation: Invocation): Promise<ExitCode> {
-  const { values } = invocation
+  const { values, positionals } = invocation
+  refuseWords('status', positionals)
   const question: Question = { client: await connect(invocation) }
   if (typeof values.channel === 'string') question.channel = values.channel
   if (typeof values.release === 'string') question.release = readRelease(values.release)

@@ -60,3 +60,10 @@ test('a read-only file system is named as one, and is no fault of ours', async (
   assert.equal(exit, 2)
   assert.match(stderr, /^holdfast: Cannot use "\/run\/x": EROFS: read-only.* \[denied\]/)
 })
+
+test('an unknown option is named, and nothing else', async () => {
+  const { exit, stderr } = await ranCommand([failing({})], ['go', '--watsh'])
+  assert.equal(exit, 2)
+  const sentence = `holdfast: Cannot run "go": unknown option '--watsh' [usage]`
+  assert.equal(stderr, `${sentence}\n  Run holdfast go --help\n`)
+})

@@ -87,6 +87,14 @@ test('a taken port and a foreign database end it with 2 and one sentence', async
   assert.match(foreign.stderr, /\[corrupt-state\]/)
 })
 
+test('a word too many is refused before anybody is asked', async () => {
+  for (const words of [['get', 'hosts'], ['get', 'rollouts'], ['status']]) {
+    const { exit, stderr } = await ranCommand(commands, [...words, 'web-1'])
+    assert.equal(exit, 2)
+    assert.match(stderr, /web-1.*\[usage\]/)
+  }
+})
+
 test('before the controller was ever started, its token file is named as what it writes', async t => {
   const words = from('http://127.0.0.1:1', join(temporaryDirectory(t), 'none'))
   const { exit, stderr } = await ranCommand(commands, ['get', 'hosts', ...words])
