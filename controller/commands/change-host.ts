@@ -55,7 +55,8 @@ async function forget(invocation: Invocation, name: string): Promise<void> {
   try {
     await (await connect(invocation)).deleteHost(name)
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'no-such-host') return // It never enrolled.
+    // It never enrolled.
+    if (error instanceof HoldfastError && error.code === 'no-such-host') return
     invocation.say(`the controller still lists it: run holdfast delete host ${name}`)
   }
 }

@@ -95,7 +95,7 @@ test('a word too many is refused before anybody is asked', async () => {
   }
 })
 
-test('before the controller was ever started, its token file is named as what it writes', async t => {
+test('before a controller was ever started, its token file is what it will write', async t => {
   const words = from('http://127.0.0.1:1', join(temporaryDirectory(t), 'none'))
   const { exit, stderr } = await ranCommand(commands, ['get', 'hosts', ...words])
   assert.equal(exit, 2)
