@@ -46,13 +46,17 @@ export async function openFleet(options: {
   mkdirSync(join(directory, 'cache'), { recursive: true })
   const cache = await startFileServer({ directory: join(directory, 'cache'), listen })
   const page = `http://${address}:${await freePort(address)}`
-  const holdfast = (words: string[], expect = [0]) => runHoldfast(directory, words, expect)
+  const { holdfast, close: endCommands } = commandsIn(directory)
   await makeTrust(directory, holdfast)
   const gitUrl = `${git.url}/fleet.git`
   writeProject(directory, { git: gitUrl, cache: cache.url, controller: page })
   const controller = controllerOf(directory, page)
   await controller.start()
   const close = async () => {
+    await endCommands()
+    await Promise.all(
+      hostNames.map(name => runHoldfast(directory, ['destroy', 'host', name], [0, 1, 2])),
+    )
     await controller.kill()
     await git.close()
     await cache.close()
@@ -127,6 +131,24 @@ function writeProject(
     controller: { url: urls.controller, tokenFile: './controller/operator.token' },
   }
   writeFileSync(join(directory, 'holdfast.json'), `${JSON.stringify(project, null, 2)}\n`)
+}
+
+/** Commands that may be ended: those that run are waited for, and no new one starts. */
+function commandsIn(directory: string): Pick<Fleet, 'holdfast' | 'close'> {
+  const running = new Set<Promise<unknown>>()
+  let ended = false
+  return {
+    async holdfast(words, expect = [0]) {
+      if (ended) throw new Error('the demo has ended')
+      const run = runHoldfast(directory, words, expect)
+      running.add(run)
+      return await run.finally(() => running.delete(run))
+    },
+    async close() {
+      ended = true
+      await Promise.allSettled(running)
+    },
+  }
 }
 
 function runHoldfast(directory: string, words: string[], expect: number[]): Promise<Answer> {

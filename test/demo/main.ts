@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { ensureNetwork, removeNetwork } from '../../controller/providers/host-network.ts'
 import { bundleAll } from '../../installer/bundle.ts'
 import { debianRootfs } from '../support/debian-rootfs.ts'
-import { type Fleet, hostNames, openFleet } from './fleet.ts'
+import { type Fleet, openFleet } from './fleet.ts'
 import { nspawnHosts } from './hosts.ts'
 import { plainHosts } from './plain-hosts.ts'
 import { type Step, story } from './story.ts'
@@ -32,6 +32,8 @@ const { values } = parseArgs({
   },
 })
 const started = Date.now()
+const interrupt = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt.abort())
 process.exit(await main())
 
 async function main(): Promise<number> {
@@ -86,7 +88,7 @@ async function runStep(fleet: Fleet, step: Step): Promise<Outcome> {
   say(`${id}: ${title}`)
   const begun = Date.now()
   try {
-    const detail = await step.run(fleet, line => say(`   ${line}`))
+    const detail = await Promise.race([step.run(fleet, line => say(`   ${line}`)), interrupted()])
     return { id, title, ok: true, seconds: seconds(begun), detail }
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
@@ -117,21 +119,25 @@ function report(mode: DemoMode, outcomes: Outcome[]): void {
 async function keepUntilInterrupted(fleet: Fleet): Promise<void> {
   say(`everything stays up: ${fleet.page} and, in ${fleet.directory}, holdfast get hosts`)
   say('Ctrl-C ends it and cleans up')
-  await new Promise<void>(resolve => {
+  await interrupted().catch(() => {})
+}
+
+/** Fails once somebody wants the demo to end, and until then keeps it alive. */
+function interrupted(): Promise<never> {
+  return new Promise((_, reject) => {
     const hold = setInterval(() => {}, 60_000)
     const end = () => {
       clearInterval(hold)
-      resolve()
+      reject(new Error('interrupted'))
     }
-    process.once('SIGINT', end).once('SIGTERM', end)
+    if (interrupt.signal.aborted) end()
+    else interrupt.signal.addEventListener('abort', end)
   })
 }
 
 async function cleanUp(fleet: Fleet | undefined, directory: string): Promise<void> {
   if (fleet !== undefined) {
-    const { holdfast, close } = fleet
-    await Promise.all(hostNames.map(name => holdfast(['destroy', 'host', name], [0, 1, 2])))
-    await close()
+    await fleet.close()
   }
   await removeNetwork(join(directory, '.holdfast/hosts')).catch(() => {})
   rmSync(directory, { recursive: true, force: true })

@@ -15,7 +15,7 @@ import { buildSystem } from '../../installer/build.ts'
 import { readBuildFile } from '../../installer/build-file.ts'
 import { debianRootfs } from '../support/debian-rootfs.ts'
 import { needs } from '../support/needs.ts'
-import { removeTree, temporaryDirectory } from '../support/temporary.ts'
+import { removeTree } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 
 const top = join(import.meta.dirname, '../..')
@@ -46,11 +46,13 @@ const kinds: Kind[] = [
 type Built = { store: Store; system: string }
 
 async function bench(t: TestContext, { open }: Kind, built: Built): Promise<Bench> {
-  const directory = temporaryDirectory(t)
+  // Its own end, not temporaryDirectory's: hosts and network go before the folder does.
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
   const provider = open(join(directory, 'hosts'))
   t.after(async () => {
     for (const { name } of await provider.list()) await provider.destroy(name)
     await removeNetwork(join(directory, 'hosts'))
+    removeTree(directory)
   })
   return { provider, spec: { name: 'web1', ...built, seed }, directory }
 }
