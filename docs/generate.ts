@@ -1,12 +1,14 @@
-/** Writes the reference pages that are made from code; `--check` only says whether they are current. */
+/** Writes the reference pages that are made from code; tests compare what is on disk with them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCodes } from '../agent/codec/error-codes.ts'
+import { commandsPage } from './commands-page.ts'
 import { logEventsPage } from './log-events-page.ts'
 import { statesPage } from './states-page.ts'
 
 /** Page name under docs/reference → its text. */
 export const generatedPages: Record<string, string> = {
+  'commands.md': commandsPage(),
   'errors.md': errorsPage(),
   'log-events.md': logEventsPage(),
   'states.md': statesPage(),

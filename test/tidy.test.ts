@@ -24,6 +24,7 @@ const layers: [prefix: string, rank: number][] = [
   ['agent/source/', 2],
   ['agent/system/', 2],
   ['agent/shell/', 3],
+  ['agent/command-table.ts', 4],
   ['agent/main.ts', 4],
   ['installer/', 5],
   ['controller/', 6],

@@ -184,7 +184,8 @@ function overview(program: string, commands: Command[]): string {
   return `Usage:\n${lines.join('\n')}\n\nEvery command takes -o json and --help.\n`
 }
 
-function commandHelp(program: string, command: Command): string {
+/** What `--help` prints of one command. */
+export function commandHelp(program: string, command: Command): string {
   const usage = `Usage: ${program} ${command.words.join(' ')} ${command.args}`.trimEnd()
   const options = Object.entries(command.options ?? {}).map(([name, option]) => {
     const value = option.type === 'string' ? '=VALUE' : ''

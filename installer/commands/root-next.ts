@@ -27,6 +27,14 @@ const roleOptions = {
   'threshold-operator': { type: 'string' },
 } as const
 
+const roleHelp = Object.fromEntries(
+  (['root', 'release', 'operator'] as const).flatMap(role => [
+    [`add-${role}-key`, `Public key to add to the ${role} role; repeat for more`],
+    [`remove-${role}-key`, `Public key to remove from the ${role} role; repeat for more`],
+    [`threshold-${role}`, `How many ${role} keys must sign from now on`],
+  ]),
+)
+
 export const rootNext: Command = {
   words: ['root', 'next'],
   args: '[--add-ROLE-key=PUB…] [--remove-ROLE-key=PUB…]',
@@ -39,9 +47,7 @@ export const rootNext: Command = {
     directory: { type: 'string', default: 'root' },
   },
   optionHelp: {
-    'add-root-key': 'Public key to add to the root role (also: release, operator); repeat for more',
-    'remove-root-key': 'Public key to remove (also: release, operator); repeat for more',
-    'threshold-root': 'How many must sign from now on (also: release, operator)',
+    ...roleHelp,
     expires: 'From now, or a date: 365d, 2027-01-31 (default: 365d)',
     'raise-epoch': 'Void every release so far: versions begin again at 1',
     'sign-with': 'Private key, or public key of an ssh-agent, to sign with now; repeat for more',

@@ -19,6 +19,7 @@ export const activateCommand: Command = {
     prefix: 'The root directory to act on',
     system: 'The store path of the system',
     attempt: 'Names the result; one name runs once',
+    action: 'What to do: test or switch',
     deadline: 'Seconds after which it is ended',
   },
   async run({ values, signal }) {
