@@ -4,10 +4,11 @@
  *   file = the state's JSON on one line, LF, SHA-256 of that line in lower-case hex, LF
  *
  * A power cut leaves the old or the new state; the checksum tells apart a file that something else
- * damaged.
+ * damaged. Beside it lies `reserve`, a file of no meaning: it is given up when the disk is full, so
+ * that a host whose disk a bad release has filled can still write down that it goes back.
  */
-import { createHash } from 'node:crypto'
-import { readFileSync, renameSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno } from '../codec/errors.ts'
 import type { State } from '../core/state.ts'
@@ -16,14 +17,19 @@ import { decodeState, encodeState } from '../core/state-codec.ts'
 /** Makes bytes durable under a name, whole or not at all: `writeDurably`. */
 export type WriteFile = (path: string, bytes: Buffer) => void
 
+/** Room for the journal and for what a switch writes on the way back: marker, record, links. */
+const RESERVE_BYTES = 1 << 20
+
 export type Remembered = { state?: State; damaged: boolean }
 
 export class Journal {
   readonly #path: string
+  readonly #reserve: string
   readonly #write: WriteFile
 
   constructor(directory: string, write: WriteFile) {
     this.#path = join(directory, 'state.json')
+    this.#reserve = join(directory, 'reserve')
     this.#write = write
   }
 
@@ -44,7 +50,30 @@ export class Journal {
 
   write(state: State): void {
     const line = encodeState(state)
-    this.#write(this.#path, Buffer.concat([line, Buffer.from(`${checksum(line)}\n`)]))
+    const bytes = Buffer.concat([line, Buffer.from(`${checksum(line)}\n`)])
+    try {
+      this.#write(this.#path, bytes)
+    } catch (error) {
+      if (!isFull(error) || !existsSync(this.#reserve)) throw error
+      rmSync(this.#reserve)
+      this.#write(this.#path, bytes)
+      return
+    }
+    keepReserve(this.#reserve)
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')
+}
+
+/** Random, so that no file system stores it in less. One that is not whole is of no use. */
+function keepReserve(path: string): void {
+  if (existsSync(path)) return
+  try {
+    writeFileSync(path, randomBytes(RESERVE_BYTES), { mode: 0o600 })
+  } catch {
+    rmSync(path, { force: true })
   }
 }
 
