@@ -7,7 +7,7 @@ import { flushTrees } from './flush.ts'
 import { readLocation } from './locate.ts'
 import { explainWriteError, PathReceiver } from './path-receiver.ts'
 import { checkTree } from './tree-check.ts'
-import { toWire, type WorkerRequest, type WorkerStart } from './worker-protocol.ts'
+import { toWire, type WireError, type WorkerRequest, type WorkerStart } from './worker-protocol.ts'
 
 /** Progress is told in steps of this many bytes. */
 const WRITTEN_STEP_BYTES = 4 * 1024 * 1024
@@ -20,10 +20,9 @@ let written = 0
 port.on('message', async ({ id, request }: { id: number; request: WorkerRequest }) => {
   try {
     const result = await perform(request)
-    tellWritten(0, 1)
-    port.postMessage({ id, result })
+    tell({ id, result })
   } catch (error) {
-    port.postMessage({ id, error: toWire(explainWriteError(error, nameOf(request))) })
+    tell({ id, error: toWire(explainWriteError(error, nameOf(request))) })
   }
 })
 
@@ -41,7 +40,6 @@ async function perform(request: WorkerRequest): Promise<unknown> {
 async function fetchPath(request: WorkerRequest & { kind: 'fetch' }): Promise<number> {
   const { mirror, location, info } = request
   const { compression } = location
-  const onWritten = (bytes: number) => tellWritten(bytes, WRITTEN_STEP_BYTES)
   let receiver: PathReceiver | undefined
   const open = () => new PathReceiver({ info, compression, staging, narrowUmask, onWritten })
   // Made by the first bytes, so that what only waits for its turn holds no buffers.
@@ -60,10 +58,13 @@ async function fetchPath(request: WorkerRequest & { kind: 'fetch' }): Promise<nu
   }
 }
 
-function tellWritten(bytes: number, step: number): void {
+function onWritten(bytes: number): void {
   written += bytes
-  if (written < step) return
-  port.postMessage({ written })
+  if (written >= WRITTEN_STEP_BYTES) tell({})
+}
+
+function tell(message: { id?: number; result?: unknown; error?: WireError }): void {
+  port.postMessage({ ...message, written })
   written = 0
 }
 

@@ -26,8 +26,13 @@ const LANES_PER_WORKER = 16
 const LOCATE_AHEAD = 256
 /** What a fetch leaves free: room for logs, the registry and the journal. */
 const RESERVE_BYTES = 64 * 1024 * 1024
-/** What is written between two flushes while the fetch goes on. */
-const FLUSH_BYTES = 128 * 1024 * 1024
+/**
+ * What is written between two flushes while the fetch goes on. Each of them commits the journal and
+ * writes out files that are not whole yet, so more of them take more of the CPU.
+ */
+const FLUSH_BYTES = 512 * 1024 * 1024
+/** Before this much is left, one more, so that the flush at the end is a short one. */
+const FLUSH_LAST_BYTES = 96 * 1024 * 1024
 /** Each path takes at least its directory and the rest of a last block. */
 const PATH_OVERHEAD_BYTES = 16 * 1024
 
@@ -96,7 +101,7 @@ class Fetch {
   readonly #locations: Promise<Located>[] = []
   readonly #progress: RealiseProgress
   readonly #realised: Realised = { fetchedPaths: 0, fetchedBytes: 0 }
-  #unflushed = 0
+  #flushAt: number
   #flushing = false
   /** The paths of verified trees: in staging, or already in their place. */
   readonly #verified = new Map<PathInfo, string>()
@@ -109,6 +114,7 @@ class Fetch {
     this.staging = makeStaging(request.store.root, 'fetch')
     const bytesTotal = missing.reduce((sum, info) => sum + info.narSize, 0)
     this.#progress = { paths: 0, pathsTotal: missing.length, bytes: 0, bytesTotal }
+    this.#flushAt = nextFlush(this.#progress)
     this.#pool = new WorkerPool({
       staging: this.staging,
       narrowUmask: (process.umask() & 0o555) !== 0,
@@ -212,7 +218,7 @@ class Fetch {
 
   /** So that the disk works while the network does, and the flush at the end finds little left. */
   #flushAhead(): void {
-    this.#unflushed = 0
+    this.#flushAt = nextFlush(this.#progress)
     this.#flushing = true
     // Best effort: the flush at the end is the one that counts.
     startFlush(this.staging, () => {
@@ -223,13 +229,18 @@ class Fetch {
   #tell(paths: number, bytes: number): void {
     this.#progress.paths += paths
     this.#progress.bytes += bytes
-    this.#unflushed += bytes
-    if (this.#unflushed >= FLUSH_BYTES && !this.#flushing) this.#flushAhead()
+    if (this.#progress.bytes >= this.#flushAt && !this.#flushing) this.#flushAhead()
     this.#request.onProgress?.({ ...this.#progress })
   }
 }
 
 type Located = { mirror: string; location: Location }
+
+/** At how many bytes; not at all for what is quickly flushed at the end. */
+function nextFlush({ bytes, bytesTotal }: RealiseProgress): number {
+  const last = bytesTotal - FLUSH_LAST_BYTES
+  return bytes < last ? Math.min(bytes + FLUSH_BYTES, last) : Number.POSITIVE_INFINITY
+}
 
 function defaultWorkers(): number {
   return Math.min(WORKERS_MAX, availableParallelism())

@@ -87,10 +87,8 @@ export class WorkerPool {
   }
 
   #take(member: Member, message: WorkerMessage): void {
-    if ('written' in message) {
-      this.#options.onWritten?.(message.written)
-      return
-    }
+    if (message.written > 0) this.#options.onWritten?.(message.written)
+    if (!('id' in message)) return
     const waiting = member.waiting.get(message.id)
     if (waiting === undefined) return
     member.waiting.delete(message.id)

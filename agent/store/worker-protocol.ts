@@ -44,10 +44,10 @@ export type WireError = {
   retryAfterMs?: number
 }
 
+/** `written` counts the bytes of archives since the last message. */
 export type WorkerMessage =
-  | { id: number; result: unknown }
-  | { id: number; error: WireError }
-  /** Bytes of archives written since the last such message. */
+  | { written: number; id: number; result: unknown }
+  | { written: number; id: number; error: WireError }
   | { written: number }
 
 export function toWire(error: unknown): WireError {
