@@ -1,9 +1,10 @@
 /** The folder of each host that a local provider keeps: its disk, its seed, and what it is. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StorePath } from '../../agent/codec/documents.ts'
 import { UsageError } from '../../agent/codec/errors.ts'
 import { syncDirectory, writeDurably } from '../../agent/files/durable.ts'
+import { removeTree } from '../../agent/store/staging.ts'
 
 /** `host.json`. Plain hosts have the address of the machine that they run on. */
 export type HostRecord = { name: string; provider: string; system: StorePath; address: string }
@@ -50,21 +51,21 @@ export async function makeHost(
   fill: (folder: ReturnType<typeof hostFolder>) => Promise<void>,
 ): Promise<void> {
   const making = hostFolder(directory, `.${record.name}.new`)
-  rmSync(making.folder, { recursive: true, force: true })
+  removeTree(making.folder)
   mkdirSync(making.folder, { recursive: true, mode: 0o700 })
   try {
     await fill(making)
     writeDurably(join(making.folder, 'host.json'), `${JSON.stringify(record)}\n`)
     renameSync(making.folder, hostFolder(directory, record.name).folder)
   } catch (error) {
-    rmSync(making.folder, { recursive: true, force: true })
+    removeTree(making.folder)
     throw error
   }
   syncDirectory(directory)
 }
 
 export function removeHost(directory: string, name: string): void {
-  rmSync(hostFolder(directory, name).folder, { recursive: true, force: true })
+  removeTree(hostFolder(directory, name).folder)
 }
 
 export function requireNewHost(directory: string, name: string): void {

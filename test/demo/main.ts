@@ -5,13 +5,14 @@
  * even where containers are possible, `-o json` prints one JSON object.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureNetwork, removeNetwork } from '../../controller/providers/host-network.ts'
 import { bundleAll } from '../../installer/bundle.ts'
 import { debianRootfs } from '../support/debian-rootfs.ts'
+import { removeTree } from '../support/temporary.ts'
 import { type Fleet, openFleet } from './fleet.ts'
 import { nspawnHosts } from './hosts.ts'
 import { plainHosts } from './plain-hosts.ts'
@@ -140,7 +141,7 @@ async function cleanUp(fleet: Fleet | undefined, directory: string): Promise<voi
     await fleet.close()
   }
   await removeNetwork(join(directory, '.holdfast/hosts')).catch(() => {})
-  rmSync(directory, { recursive: true, force: true })
+  removeTree(directory)
 }
 
 /** Whether this machine lets us make containers with networks of their own. */
