@@ -2,8 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-const MIRROR = 'http://deb.debian.org/debian'
-
 /** A Debian sid root with the newest Nix that Debian has, made once. */
 export function nixRoot(directory: string): string {
   const target = join(directory, 'nix-sid')
@@ -13,7 +11,7 @@ export function nixRoot(directory: string): string {
   mkdirSync(directory, { recursive: true })
   // A snapshot may be older than its own expiry date allows.
   const options = ['--aptopt=Acquire::Check-Valid-Until "false"', '--variant=minbase']
-  const words = [...options, '--include=nix-bin', 'sid', unfinished, MIRROR]
+  const words = [...options, '--include=nix-bin', 'sid', unfinished]
   execFileSync('mmdebstrap', words, { stdio: ['ignore', 'ignore', 'inherit'] })
   renameSync(unfinished, target)
   return target
