@@ -20,6 +20,7 @@ const usage = `Usage: npm run bench realise -- [OPTIONS]
   --depth=N        Layers of references (25)
   --latency=MS     Round trip of the wire before the server (0)
   --seed=N         Of the generator (1)
+  --disk=KIND      ext4: an image in memory, whose write-out costs these cores; or tmpfs (ext4)
   --only=NAME,…    Some of: holdfast, nix copy, nix-store -r, nix copy fsync
   -o json          One JSON object on standard output
 `
@@ -27,12 +28,14 @@ const usage = `Usage: npm run bench realise -- [OPTIONS]
 type Options = {
   pairs: number
   latency: number
+  disk: Disk
   shape: { seed: number; paths: number; bytes: number; depth: number }
   only: string[] | undefined
   json: boolean
 }
 type Contestant = { name: string; command: (url: string) => string[] }
-type Place = { cacheDirectory: string; mount: string; image: string; programs: string }
+type Disk = 'ext4' | 'tmpfs'
+type Place = { disk: Disk; mount: string; image: string; programs: string }
 
 export async function run(words: string[]): Promise<void> {
   const options = readOptions(words)
@@ -57,6 +60,7 @@ function readOptions(words: string[]): Options | undefined {
         depth: number('25'),
         latency: number('0'),
         seed: number('1'),
+        disk: { type: 'string', default: 'ext4' },
         only: { type: 'string' },
         output: { type: 'string', short: 'o' },
       },
@@ -67,7 +71,9 @@ function readOptions(words: string[]): Options | undefined {
     if ([pairs, mib, paths, depth, latency, seed].some(Number.isNaN)) return undefined
     const shape = { seed, paths, bytes: mib * 2 ** 20, depth }
     const only = values.only?.split(',')
-    return { pairs, latency, shape, only, json: values.output === 'json' }
+    const { disk } = values
+    if (disk !== 'ext4' && disk !== 'tmpfs') return undefined
+    return { pairs, latency, disk, shape, only, json: values.output === 'json' }
   } catch {
     return undefined
   }
@@ -89,7 +95,7 @@ async function compare(options: Options): Promise<void> {
   const cache = generatedCache(cacheDirectory, options.shape)
   const root = nixRoot(cacheDirectory)
   execFileSync('mount', ['-t', 'proc', 'proc', join(root, 'proc')])
-  const place = makePlace(cacheDirectory, join(root, 'mnt'))
+  const place = makePlace(options.disk, cacheDirectory, join(root, 'mnt'))
   await bundlePrograms(place.programs)
   const contestants = contestantsFor(cache, root, place).filter(({ name }) => {
     return options.only === undefined ? name !== 'nix copy fsync' : options.only.includes(name)
@@ -115,11 +121,11 @@ async function compare(options: Options): Promise<void> {
 }
 
 /** The image lies in memory where there is enough of it, so that no disk's mood is measured. */
-function makePlace(cacheDirectory: string, mount: string): Place {
+function makePlace(disk: Disk, cacheDirectory: string, mount: string): Place {
   const shared = statfsSync('/dev/shm')
   const roomy = shared.bavail * shared.bsize > 6 * 2 ** 30
   const image = join(roomy ? '/dev/shm' : cacheDirectory, `holdfast-bench-${process.pid}.img`)
-  return { cacheDirectory, mount, image, programs: `${image}.programs` }
+  return { disk, mount, image, programs: `${image}.programs` }
 }
 
 /** As on a host, where nothing is left to compile: running from source takes 80 MiB more. */
@@ -135,13 +141,17 @@ async function bundlePrograms(directory: string): Promise<void> {
  * The image is filled once and used again: a disk has its blocks already, whereas memory that is
  * taken anew for every block written would be a fifth of what is measured.
  */
-function freshFileSystem({ mount, image }: Place): void {
-  const script = `umount "$0" 2>/dev/null
-    [ -e "$1" ] || dd if=/dev/zero of="$1" bs=1M count=4096 status=none`
-  execFileSync('sh', ['-c', script, mount, image])
-  const options = 'nodiscard,lazy_itable_init=0,lazy_journal_init=0'
-  execFileSync('mkfs.ext4', ['-q', '-F', '-E', options, image])
-  execFileSync('mount', ['-o', 'loop', image, mount])
+function freshFileSystem({ disk, mount, image }: Place): void {
+  execFileSync('sh', ['-c', 'umount "$0" 2>/dev/null || true', mount])
+  if (disk === 'tmpfs') {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5g', 'tmpfs', mount])
+  } else {
+    const fill = '[ -e "$0" ] || dd if=/dev/zero of="$0" bs=1M count=4096 status=none'
+    execFileSync('sh', ['-c', fill, image])
+    const options = 'nodiscard,lazy_itable_init=0,lazy_journal_init=0'
+    execFileSync('mkfs.ext4', ['-q', '-F', '-E', options, image])
+    execFileSync('mount', ['-o', 'loop', image, mount])
+  }
   for (const name of ['home', 'store']) mkdirSync(join(mount, name))
 }
 
