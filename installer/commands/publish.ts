@@ -123,7 +123,10 @@ function show({ values, json, print, say }: Invocation, result: PublishResult): 
   for (const line of formatChanges(hosts)) print(line)
   const size = formatBytes(cost.newNarBytes)
   print(`${cost.paths} paths, ${cost.newPaths} new in the cache: ${size} before compression`)
-  if (commit !== undefined) print(`Pushed ${commit.slice(0, 12)}`)
+  if (commit !== undefined) {
+    print(`Pushed ${commit.slice(0, 12)}`)
+    say(`Watch it:   holdfast status --watch --release=${version}`)
+  }
   if (unsigned === undefined) return
   say(`Sign it:    ssh-keygen -Y sign -n holdfast-release -f KEY ${unsigned}`)
   say(`Then:       holdfast publish --document=${unsigned} --signature=${unsigned}.sig`)
