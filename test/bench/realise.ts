@@ -20,7 +20,7 @@ const usage = `Usage: npm run bench realise -- [OPTIONS]
   --depth=N        Layers of references (25)
   --latency=MS     Round trip of the wire before the server (0)
   --seed=N         Of the generator (1)
-  --disk=KIND      ext4: an image in memory, whose write-out costs these cores; or tmpfs (ext4)
+  --disk=KIND      tmpfs, or ext4 in an image in memory, whose write-out costs these cores (tmpfs)
   --only=NAME,…    Some of: holdfast, nix copy, nix-store -r, nix copy fsync
   -o json          One JSON object on standard output
 `
@@ -60,7 +60,7 @@ function readOptions(words: string[]): Options | undefined {
         depth: number('25'),
         latency: number('0'),
         seed: number('1'),
-        disk: { type: 'string', default: 'ext4' },
+        disk: { type: 'string', default: 'tmpfs' },
         only: { type: 'string' },
         output: { type: 'string', short: 'o' },
       },
