@@ -45,8 +45,8 @@ export function watchConfig(
   if (project === undefined) return {}
   const { fleet, channel, sources } = project
   if (sources.length === 0 || listVersions(project.root).length === 0) return { fleet }
-  const { roots, root, digest } = trustedRoots(project.root)
-  const pin = { version: roots.at(-1)?.root.version ?? root.version, sha256: digest }
+  const { root, digest } = trustedRoots(project.root)
+  const pin = { version: root.version, sha256: digest }
   return { fleet, watch: { fleet, channel, sources, root: pin } }
 }
 

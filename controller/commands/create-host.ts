@@ -93,9 +93,9 @@ function requireSources({ sources, file }: Project): void {
 /** The pin is the newest root; a fleet without a controller makes hosts that only converge. */
 async function makeSeed(invocation: Invocation, project: Project, host: string): Promise<Seed> {
   const { fleet, channel, sources, controller } = project
-  const { roots, digest } = trustedRoots(project.root)
-  const version = roots.at(-1)?.root.version ?? 1
-  const seed: Seed = { fleet, host, channel, root: { version, sha256: digest }, sources }
+  const { root, digest } = trustedRoots(project.root)
+  const pin = { version: root.version, sha256: digest }
+  const seed: Seed = { fleet, host, channel, root: pin, sources }
   if (controller === undefined) return seed
   const { token } = await (await connect(invocation)).makeToken({ host, uses: 1 })
   return { ...seed, controller: { url: controller.url, token } }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { StorePath } from '../../agent/codec/documents.ts'
+import { removeTree } from '../../agent/store/staging.ts'
 import { encodeLayout, type ServiceKind } from '../../agent/system/layout-file.ts'
 import { plainServices } from '../../agent/system/plain-services.ts'
 import { agentProgram } from './agent-program.ts'
-import { removeTree } from './temporary.ts'
 
 export type SystemFiles = {
   /** Under `/etc`: a text, or `{ link }`. Units are `systemd/system/…`. */

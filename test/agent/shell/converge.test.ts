@@ -4,11 +4,12 @@ import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from '
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Status } from '../../../agent/codec/report.ts'
+import { removeTree } from '../../../agent/store/staging.ts'
 import { readLayout } from '../../../agent/system/layout-file.ts'
 import { readRecord } from '../../../agent/system/plain-record.ts'
 import { holdfastAgent, PlainOperator, startAgent, statusOf } from '../../support/plain-operator.ts'
 import { plainRoot } from '../../support/plain-system.ts'
-import { removeTree, temporaryDirectory } from '../../support/temporary.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
 import { until } from '../../support/until.ts'
 
 const service = {
